@@ -1,0 +1,59 @@
+// Package fleet is the port that tells which api and worker processes are
+// alive, what each can run, and which of them died with leases in hand. Every
+// process keeps one document about itself in the collection agendaInstances
+// and declares until when others may believe it.
+package fleet
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrDeclaredDead is returned by Beat when other processes have already taken
+// this instance for dead: its leases are gone, and it must register anew.
+var ErrDeclaredDead = errors.New("this instance was declared dead: its heartbeat came too late")
+
+// Kind is the program that an instance runs.
+type Kind string
+
+// The kinds of instance.
+const (
+	API    Kind = "api"
+	Worker Kind = "worker"
+)
+
+// Instance is one live process.
+type Instance struct {
+	ID        string         `bson:"_id" json:"id"`
+	Kind      Kind           `bson:"kind" json:"kind"`
+	Host      string         `bson:"host" json:"host"`
+	PID       int            `bson:"pid" json:"pid"`
+	Version   string         `bson:"version" json:"version"`
+	StartedAt time.Time      `bson:"startedAt" json:"startedAt"`
+	SeenAt    time.Time      `bson:"seenAt" json:"seenAt"`       // last heartbeat
+	ExpiresAt time.Time      `bson:"expiresAt" json:"expiresAt"` // dead when this has passed
+	Names     map[string]int `bson:"-" json:"names,omitempty"`   // job names it runs, with the limit of each in this process
+	InFlight  int            `bson:"inFlight" json:"inFlight"`   // leases held
+	Draining  bool           `bson:"draining" json:"draining"`   // finishing its work before it stops
+}
+
+// Busy reports whether the instance said that it holds leases.
+func (i Instance) Busy() bool { return i.InFlight > 0 }
+
+// Registry keeps the instances. Times are the database server's.
+type Registry interface {
+	// Register writes the document of a new instance.
+	Register(ctx context.Context, self Instance) error
+	// Beat renews it: seenAt, expiresAt, inFlight and draining. It returns
+	// ErrDeclaredDead when the document is no longer there.
+	Beat(ctx context.Context, self Instance) error
+	// Leave removes it: the process stopped in good order.
+	Leave(ctx context.Context, id string) error
+	// Instances lists all instances, expired ones included, oldest first.
+	Instances(ctx context.Context) ([]Instance, error)
+	// Bury removes an expired instance, once its leases have been released.
+	// It reports whether this call was the one that did; an instance that
+	// has beaten again since is left alone.
+	Bury(ctx context.Context, id string) (bool, error)
+}

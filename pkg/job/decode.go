@@ -1,0 +1,181 @@
+package job
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// UnmarshalBSON decodes a document of any Agenda version. It accepts int32,
+// int64 and double for every number, null for every optional field, numbers
+// where Agenda 4 and 5 stored dates as milliseconds, and ignores what it does
+// not know (for example the stale "state" that Agendash 8 leaves behind). A
+// value of a type that Agenda itself cannot use, such as text in nextRunAt,
+// counts as unset: that is how Agenda's queries treat it.
+func (d *Document) UnmarshalBSON(data []byte) error {
+	elements, err := bson.Raw(data).Elements()
+	if err != nil {
+		return fmt.Errorf("decode job document: %w", err)
+	}
+	*d = Document{absent: absentProgress | absentFailReason | absentFailCount | absentFailedAt}
+	for _, element := range elements {
+		d.decodeField(element.Key(), element.Value())
+	}
+	d.inUTC()
+	if d.Name == "" {
+		return fmt.Errorf("decode job document %s: it has no name", d.ID.Hex())
+	}
+	return nil
+}
+
+func (d *Document) decodeField(key string, v bson.RawValue) {
+	switch key {
+	case "_id":
+		d.ID, _ = v.ObjectIDOK()
+	case "name":
+		d.Name, _ = v.StringValueOK()
+	case "type":
+		text, _ := v.StringValueOK()
+		d.Type = Type(text)
+	case "data":
+		d.Data = owned(v)
+	case "priority":
+		d.Priority = PriorityOf(v)
+	case "nextRunAt":
+		d.NextRunAt, _ = v.TimeOK()
+	case "lockedAt":
+		d.LockedAt, _ = v.TimeOK()
+	case "lastRunAt":
+		d.LastRunAt, _ = v.TimeOK()
+	case "lastFinishedAt":
+		d.LastFinishedAt, _ = v.TimeOK()
+	case "failedAt":
+		d.FailedAt, _ = v.TimeOK()
+		d.absent &^= absentFailedAt
+	case "failReason":
+		d.FailReason, _ = v.StringValueOK()
+		d.absent &^= absentFailReason
+	case "failCount":
+		d.FailCount = int(number(v))
+		d.absent &^= absentFailCount
+	case "progress":
+		if n, ok := numberOK(v); ok {
+			d.Progress = &n
+		}
+		d.absent &^= absentProgress
+	default:
+		d.decodeSchedule(key, v)
+	}
+}
+
+func (d *Document) decodeSchedule(key string, v bson.RawValue) {
+	switch key {
+	case "repeatInterval":
+		d.RepeatInterval = textOrNumber(v)
+	case "repeatTimezone":
+		d.RepeatTimezone, _ = v.StringValueOK()
+	case "repeatAt":
+		d.RepeatAt, _ = v.StringValueOK()
+	case "startDate":
+		d.StartDate = dateOrMillis(v)
+	case "endDate":
+		d.EndDate = dateOrMillis(v)
+	case "skipDays":
+		d.SkipDays, d.SkipDaysText = skipDays(v)
+	case "disabled":
+		d.Disabled, _ = v.BooleanOK()
+	case "lastModifiedBy":
+		d.LastModifiedBy, _ = v.StringValueOK()
+	case "fork":
+		d.Fork, _ = v.BooleanOK()
+	case "debounceStartedAt":
+		d.DebounceStartedAt, _ = v.TimeOK()
+	case "shouldSaveResult":
+		d.ShouldSaveResult, _ = v.BooleanOK()
+	case "result":
+		d.Result = owned(v)
+	case "cancelledAt":
+		d.CancelledAt, _ = v.TimeOK()
+	}
+}
+
+// inUTC keeps every instant in UTC: the driver decodes to the local zone.
+func (d *Document) inUTC() {
+	for _, t := range []*time.Time{
+		&d.NextRunAt, &d.LockedAt, &d.LastRunAt, &d.LastFinishedAt, &d.FailedAt,
+		&d.StartDate, &d.EndDate, &d.DebounceStartedAt, &d.CancelledAt,
+	} {
+		if !t.IsZero() {
+			*t = t.UTC()
+		}
+	}
+}
+
+// owned copies a raw value, because the driver reuses the buffer of a batch.
+func owned(v bson.RawValue) bson.RawValue {
+	return bson.RawValue{Type: v.Type, Value: append([]byte(nil), v.Value...)}
+}
+
+func numberOK(v bson.RawValue) (float64, bool) {
+	switch v.Type {
+	case bson.TypeInt32:
+		n, ok := v.Int32OK()
+		return float64(n), ok
+	case bson.TypeInt64:
+		n, ok := v.Int64OK()
+		return float64(n), ok
+	case bson.TypeDouble:
+		n, ok := v.DoubleOK()
+		return n, ok && !math.IsNaN(n)
+	default:
+		return 0, false
+	}
+}
+
+func number(v bson.RawValue) float64 {
+	n, _ := numberOK(v)
+	return n
+}
+
+func textOrNumber(v bson.RawValue) string {
+	if n, ok := numberOK(v); ok {
+		return strconv.FormatFloat(n, 'f', -1, 64)
+	}
+	text, _ := v.StringValueOK()
+	return text
+}
+
+func dateOrMillis(v bson.RawValue) time.Time {
+	if t, ok := v.TimeOK(); ok {
+		return t
+	}
+	// Beyond these bounds a JavaScript Date is invalid as well.
+	if n, ok := numberOK(v); ok && math.Abs(n) <= 8.64e15 && n != 0 {
+		return time.UnixMilli(int64(n))
+	}
+	return time.Time{}
+}
+
+func skipDays(v bson.RawValue) ([]time.Weekday, string) {
+	if text, ok := v.StringValueOK(); ok {
+		return nil, text
+	}
+	array, ok := v.ArrayOK()
+	if !ok {
+		return nil, ""
+	}
+	values, err := array.Values()
+	if err != nil {
+		return nil, ""
+	}
+	var days []time.Weekday
+	for _, value := range values {
+		if n, ok := numberOK(value); ok && n >= 0 && n <= 6 && n == math.Trunc(n) {
+			days = append(days, time.Weekday(n))
+		}
+	}
+	return days, ""
+}

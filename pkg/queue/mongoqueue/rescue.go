@@ -1,0 +1,93 @@
+package mongoqueue
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/etrainer/backend/pkg/job"
+)
+
+// Rescue implements queue.Consumer. Every job that the dead instance held is
+// made due, so that the run it broke off takes place again at once; nextRunAt
+// in the past is also what keeps a holder that only slept from taking its
+// lease back. The broken-off runs are recorded as lost.
+func (s *Store) Rescue(ctx context.Context, instance string) (int, error) {
+	now := s.stamp()
+	heldBy := bson.D{{Key: "lastModifiedBy", Value: instance}, {Key: "lockedAt", Value: anyDate}}
+	cursor, err := s.jobs.Find(ctx, heldBy)
+	if err != nil {
+		return 0, fmt.Errorf("find the leases of %s: %w", instance, err)
+	}
+	var documents []*job.Document
+	if err := cursor.All(ctx, &documents); err != nil {
+		return 0, fmt.Errorf("read the leases of %s: %w", instance, err)
+	}
+	if len(documents) > 0 {
+		if err := s.loseRuns(ctx, instance, documents, now); err != nil {
+			return 0, fmt.Errorf("record the lost runs of %s: %w", instance, err)
+		}
+		if err := s.release(ctx, heldBy, now); err != nil {
+			return 0, fmt.Errorf("release the leases of %s: %w", instance, err)
+		}
+	}
+	if err := s.closeRuns(ctx, instance, now); err != nil {
+		return 0, fmt.Errorf("close the runs of %s: %w", instance, err)
+	}
+	return len(documents), wrap(s.freeSlotsOf(ctx, instance), "free the places of "+instance)
+}
+
+// release gives the jobs back: a cancelled one-off for good, what is due
+// already as it is, and the rest as due now. The statements run in order, so
+// each document is met by exactly one.
+func (s *Store) release(ctx context.Context, heldBy bson.D, now time.Time) error {
+	free := func(condition bson.D, fields ...bson.E) mongo.WriteModel {
+		filter := append(append(bson.D{}, heldBy...), condition...)
+		return mongo.NewUpdateManyModel().SetFilter(filter).SetUpdate(set(append(bson.D{{Key: "lockedAt", Value: nil}}, fields...)))
+	}
+	_, err := s.jobs.BulkWrite(ctx, []mongo.WriteModel{
+		free(bson.D{{Key: "cancelledAt", Value: anyDate}, {Key: "repeatInterval", Value: nil}}, bson.E{Key: "nextRunAt", Value: nil}),
+		free(bson.D{{Key: "nextRunAt", Value: upTo(now)}}),
+		free(nil, bson.E{Key: "nextRunAt", Value: job.Date(now)}),
+	}, options.BulkWrite().SetOrdered(true))
+	return err
+}
+
+// loseRuns leaves a record of each run that was going on: the opened record
+// becomes lost, and one that was never opened is made. It comes before the
+// release, so that whoever leases the job next finds it.
+func (s *Store) loseRuns(ctx context.Context, instance string, documents []*job.Document, now time.Time) error {
+	var models []mongo.WriteModel
+	for _, d := range documents {
+		if !d.Interrupted() {
+			continue // leased, but the run had not started
+		}
+		models = append(models, mongo.NewUpdateOneModel().SetUpsert(true).
+			SetFilter(bson.D{{Key: "jobId", Value: d.ID}, {Key: "startedAt", Value: job.Date(d.LastRunAt)}, {Key: "worker", Value: instance}}).
+			SetUpdate(bson.D{
+				{Key: "$set", Value: bson.D{{Key: "outcome", Value: job.Lost}, {Key: "finishedAt", Value: job.Date(now)}, {Key: "error", Value: lostReason}}},
+				{Key: "$setOnInsert", Value: bson.D{
+					{Key: "_id", Value: bson.NewObjectID()}, {Key: "name", Value: d.Name},
+					{Key: "tick", Value: job.Date(d.LastRunAt)}, {Key: "attempt", Value: int32(1)},
+					{Key: "failures", Value: int32(d.FailCount)},
+					{Key: "expiresAt", Value: job.Date(now.Add(s.options.RunRetention))},
+				}},
+			}))
+	}
+	return s.writeRuns(ctx, models)
+}
+
+const lostReason = "the worker stopped answering; its lease was released"
+
+// closeRuns ends the open records of the instance whose job it had finished:
+// it died between recording the outcome and recording the history.
+func (s *Store) closeRuns(ctx context.Context, instance string, now time.Time) error {
+	_, err := s.runs.UpdateMany(ctx,
+		bson.D{{Key: "worker", Value: instance}, {Key: "outcome", Value: job.Open}},
+		set(bson.D{{Key: "outcome", Value: job.Lost}, {Key: "finishedAt", Value: job.Date(now)}, {Key: "error", Value: lostReason}}))
+	return err
+}

@@ -1,0 +1,157 @@
+package mongoqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/queue"
+)
+
+// A run that ends quickly is written once, at its end. One that goes on is
+// opened first, so that it can be watched, and so that a crash leaves a trace.
+
+// Open implements queue.Consumer.
+func (s *Store) Open(ctx context.Context, leases []*queue.Lease) error {
+	var models []mongo.WriteModel
+	for _, lease := range leases {
+		if !lease.RunOpen {
+			models = append(models, mongo.NewInsertOneModel().SetDocument(s.runOf(lease)))
+		}
+	}
+	if err := s.writeRuns(ctx, models); err != nil {
+		return fmt.Errorf("open runs: %w", err)
+	}
+	for _, lease := range leases {
+		lease.RunOpen = true
+	}
+	return nil
+}
+
+// Report implements queue.Consumer.
+func (s *Store) Report(ctx context.Context, reports []queue.Ending) error {
+	leases := make([]*queue.Lease, len(reports))
+	for i := range reports {
+		leases[i] = reports[i].Lease
+	}
+	if err := s.Open(ctx, leases); err != nil {
+		return err
+	}
+	models := make([]mongo.WriteModel, 0, len(reports))
+	var jobs []mongo.WriteModel
+	for _, report := range reports {
+		fields := bson.D{}
+		if report.Progress != nil {
+			fields = append(fields, bson.E{Key: "progress", Value: report.Progress})
+			// Agenda's touch(progress) writes it to the job as well: dashboards show it.
+			jobs = append(jobs, fenced(report.Lease, set(bson.D{{Key: "progress", Value: job.Number(report.Progress.Percent)}})))
+		}
+		if len(report.Logs) > 0 {
+			fields = append(fields, bson.E{Key: "logs", Value: report.Logs}, bson.E{Key: "logsCut", Value: report.LogsCut})
+		}
+		if len(fields) > 0 {
+			models = append(models, mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: report.Lease.RunID}}).SetUpdate(set(fields)))
+		}
+	}
+	if err := s.writeRuns(ctx, models); err != nil {
+		return fmt.Errorf("report on runs: %w", err)
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	_, err := s.jobs.BulkWrite(ctx, jobs, options.BulkWrite().SetOrdered(false))
+	return wrap(err, "report progress")
+}
+
+// recordRuns writes the history of ended runs: new records for those that
+// were never opened, updates for the others.
+func (s *Store) recordRuns(ctx context.Context, endings []queue.Ending) error {
+	var models []mongo.WriteModel
+	for i := range endings {
+		run := s.runOf(endings[i].Lease)
+		fillRun(run, endings[i])
+		if endings[i].Lease.RunOpen {
+			models = append(models, mongo.NewUpdateOneModel().SetFilter(bson.D{
+				{Key: "_id", Value: run.ID},
+				{Key: "outcome", Value: in([]job.Outcome{job.Open, job.Lost})},
+			}).SetUpdate(set(runFields(run))))
+		} else {
+			models = append(models, mongo.NewInsertOneModel().SetDocument(run))
+		}
+	}
+	return wrap(s.writeRuns(ctx, models), "record runs")
+}
+
+func fillRun(run *job.Run, ending queue.Ending) {
+	finished := ending.FinishedAt
+	run.FinishedAt, run.Outcome = &finished, ending.Outcome
+	run.Error, run.Stack, run.Result = ending.Error, ending.Stack, ending.Result
+	run.Progress, run.Logs, run.LogsCut = ending.Progress, ending.Logs, ending.LogsCut
+	run.DurationMS = max(finished.Sub(run.StartedAt).Milliseconds(), 0)
+}
+
+// runFields is what the end of an opened run changes.
+func runFields(run *job.Run) bson.D {
+	fields := bson.D{
+		{Key: "outcome", Value: run.Outcome}, {Key: "finishedAt", Value: job.Date(*run.FinishedAt)},
+		{Key: "durationMs", Value: run.DurationMS},
+	}
+	add := func(key string, present bool, value any) {
+		if present {
+			fields = append(fields, bson.E{Key: key, Value: value})
+		}
+	}
+	add("error", run.Error != "", run.Error)
+	add("stack", run.Stack != "", run.Stack)
+	add("result", run.Result.Type != 0, run.Result)
+	add("progress", run.Progress != nil, run.Progress)
+	add("logs", len(run.Logs) > 0, run.Logs)
+	add("logsCut", run.LogsCut > 0, run.LogsCut)
+	return fields
+}
+
+// writeRuns writes to the history. A record that is there already was written
+// by an earlier call whose answer was lost, or by whoever rescued the job.
+func (s *Store) writeRuns(ctx context.Context, models []mongo.WriteModel) error {
+	if len(models) == 0 {
+		return nil
+	}
+	_, err := s.runs.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+	var partial mongo.BulkWriteException
+	if !errors.As(err, &partial) || partial.WriteConcernError != nil {
+		return err
+	}
+	for _, failure := range partial.WriteErrors {
+		if failure.Code != duplicateKey {
+			return err
+		}
+	}
+	return nil
+}
+
+// Runs implements queue.Inspector.
+func (s *Store) Runs(ctx context.Context, id bson.ObjectID, limit int) ([]job.Run, error) {
+	cursor, err := s.runs.Find(ctx, bson.D{{Key: "jobId", Value: id}},
+		options.Find().SetSort(keys("startedAt", -1, "attempt", -1)).SetLimit(int64(min(max(limit, 1), maxPage))))
+	if err != nil {
+		return nil, fmt.Errorf("find runs: %w", err)
+	}
+	runs := []job.Run{}
+	return runs, wrap(cursor.All(ctx, &runs), "read runs")
+}
+
+// PurgeRuns removes records whose retention has ended, for engines that do
+// not do it themselves. It returns how many there were.
+func (s *Store) PurgeRuns(ctx context.Context, now time.Time) (int64, error) {
+	result, err := s.runs.DeleteMany(ctx, bson.D{{Key: "expiresAt", Value: upTo(now)}})
+	if err != nil {
+		return 0, fmt.Errorf("purge runs: %w", err)
+	}
+	return result.DeletedCount, nil
+}

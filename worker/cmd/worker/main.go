@@ -1,0 +1,45 @@
+// Command worker runs the jobs that the api, or a Node process with Agenda,
+// put into the queue.
+//
+//	worker                   lease and run jobs until SIGTERM
+//	worker schedule next …   print when a schedule runs
+//	worker schedule when …   print what a time phrase means
+//	worker ping              ask a running worker on this machine whether it lives
+//	worker version
+//
+// Exit codes: 0 stopped in good order, 1 failed, 2 the configuration cannot
+// work (a restart will not help), 130 or 143 ended by a second signal.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	_ "time/tzdata" // images without zone files know all time zones
+
+	"github.com/spf13/cobra"
+
+	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/version"
+	"github.com/etrainer/backend/worker/internal/schedulecmd"
+)
+
+func main() {
+	code := lifecycle.ExitOK
+	root := &cobra.Command{
+		Use: "worker", Short: "Runs the jobs of the queue", Args: cobra.NoArgs,
+		SilenceUsage: true, SilenceErrors: true,
+		Run: func(cmd *cobra.Command, _ []string) { code = serve(cmd.Context()) },
+	}
+	root.AddCommand(schedulecmd.New(), pingCommand(), &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), version.String()) },
+	})
+	if err := root.ExecuteContext(context.Background()); err != nil {
+		if text := err.Error(); text != "" {
+			fmt.Fprintln(os.Stderr, "worker: "+text)
+		}
+		code = lifecycle.ExitFailed
+	}
+	os.Exit(code)
+}

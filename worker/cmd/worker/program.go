@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/fleet/mongofleet"
+	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/metrics"
+	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/queue/mongoqueue"
+	"github.com/etrainer/backend/pkg/redis"
+	"github.com/etrainer/backend/pkg/version"
+	"github.com/etrainer/backend/pkg/wake/rediswake"
+	"github.com/etrainer/backend/worker/internal/config"
+	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports"
+	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports/weeklyreportsmongo"
+	"github.com/etrainer/backend/worker/internal/janitor"
+	"github.com/etrainer/backend/worker/internal/runtime"
+	"github.com/etrainer/backend/worker/internal/scheduler"
+)
+
+// program is everything that needs the database, as one lifecycle.Service: it
+// waits for the database, then starts the parts, and stops them the other way
+// round.
+type program struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	metrics *metrics.Registry
+
+	client atomic.Pointer[mongodb.Client]
+	redis  *redis.Client
+	parts  *lifecycle.Group
+}
+
+var errNotConnected = errors.New("not connected to MongoDB yet")
+
+// ready tells why the worker cannot work, or nil.
+func (p *program) ready(ctx context.Context) error {
+	client := p.client.Load()
+	if client == nil {
+		return errNotConnected
+	}
+	return client.Ping(ctx)
+}
+
+// Start connects and starts the parts.
+func (p *program) Start(ctx context.Context) error {
+	if p.parts != nil {
+		return nil
+	}
+	redisClient, err := p.cfg.Redis.Open()
+	if err != nil {
+		return err
+	}
+	options, err := p.cfg.Mongo.Options("etrainer-worker", p.metrics, p.log)
+	if err != nil {
+		return err
+	}
+	client, err := mongodb.Connect(ctx, options)
+	if err != nil {
+		return err
+	}
+	p.redis = redisClient
+	clock := mongodb.NewServerClock(client, p.log)
+	p.parts = p.assemble(client.Database(), clock)
+	if err := p.parts.Start(ctx); err != nil {
+		return err
+	}
+	p.client.Store(client)
+	return nil
+}
+
+// assemble is the wiring diagram: what starts first stops last.
+func (p *program) assemble(db *mongo.Database, clock *mongodb.ServerClock) *lifecycle.Group {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	store := mongoqueue.New(db, mongoqueue.Options{
+		Collection: p.cfg.Collection, Now: clock.Now, Zone: p.cfg.Zone(), RunRetention: p.cfg.RunRetention, Log: p.log,
+	})
+	options := runtime.Options{
+		Store: store, Settings: store, Registry: mongofleet.New(db, clock.Now), Now: clock.Now,
+		Handlers: []runtime.Handler{
+			weeklyreports.New(weeklyreportsmongo.New(db), p.cfg.Zone(), clock.Now),
+		},
+		Slots: p.cfg.Slots, PerName: p.cfg.PerName, PollInterval: p.cfg.PollInterval, IdleInterval: p.cfg.IdleInterval,
+		Host: host, PID: os.Getpid(), Version: version.Version, Log: p.log, Metrics: runtime.NewMetrics(p.metrics),
+	}
+	parts := lifecycle.NewGroup(p.log)
+	parts.Add("clock", clock)
+	parts.Add("indexes", preparation{store})
+	if p.redis != nil {
+		channel := rediswake.ChannelFor(db.Name())
+		subscriber := rediswake.NewSubscriber(p.redis, channel, p.log)
+		parts.Add("wake", subscriber)
+		options.Subscriber, options.Publisher = subscriber, rediswake.NewPublisher(p.redis, channel)
+	}
+	parts.Add("runtime", runtime.New(options))
+	parts.Add("scheduler", scheduler.New(store, catalog.ETrainer(p.cfg.Timezone), nil, p.log))
+	parts.Add("janitor", janitor.New(store, nil, p.log))
+	return parts
+}
+
+// Stop stops the parts and then closes the connections.
+func (p *program) Stop(ctx context.Context) error {
+	if p.parts == nil {
+		return nil
+	}
+	errs := []error{p.parts.Stop(ctx)}
+	if client := p.client.Swap(nil); client != nil {
+		errs = append(errs, client.Close(ctx))
+	}
+	if p.redis != nil {
+		errs = append(errs, p.redis.Close())
+	}
+	p.parts = nil
+	return errors.Join(errs...)
+}
+
+// Failed reports the failure of a part that runs.
+func (p *program) Failed() <-chan error { return p.parts.Failed() }
+
+// preparation makes the store's indexes before anything relies on them.
+type preparation struct{ store *mongoqueue.Store }
+
+func (p preparation) Start(ctx context.Context) error {
+	if err := p.store.Prepare(ctx); err != nil {
+		return fmt.Errorf("prepare the queue: %w", err)
+	}
+	return nil
+}
+
+func (preparation) Stop(context.Context) error { return nil }

@@ -1,0 +1,232 @@
+package runtime
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/queue"
+	"github.com/etrainer/backend/pkg/wake"
+)
+
+const (
+	// firstPoll is the time to the next look after work was found. It doubles
+	// with every look in vain, up to the poll or idle interval.
+	firstPoll = time.Second
+	// linger lets freed slots gather before a lease, so that a batch is worth
+	// its three commands.
+	linger = 10 * time.Millisecond
+	// horizon is how far ahead a look sees the next due time.
+	horizon = time.Minute
+	// settingsAge is how old settings may be when something is leased.
+	settingsAge = 30 * time.Second
+	// expiredEvery is how often locks past their lifetime are looked for.
+	expiredEvery = time.Minute
+)
+
+// fetcher leases due jobs.
+type fetcher struct {
+	*Runtime
+	settings     map[string]job.Settings
+	settingsAt   time.Time
+	expiredAt    time.Time
+	nextDue      time.Time // by the server's clock
+	interval     time.Duration
+	backlog      bool // the last look left due jobs behind
+	failureDelay time.Duration
+}
+
+func (f *fetcher) run(ctx context.Context) error {
+	f.interval = firstPoll
+	for ctx.Err() == nil {
+		f.look(ctx)
+		f.wait(ctx)
+	}
+	return nil
+}
+
+// look leases until nothing is due or no room is left.
+func (f *fetcher) look(ctx context.Context) {
+	for ctx.Err() == nil {
+		request, ok := f.request(ctx)
+		if !ok {
+			return
+		}
+		batch, err := f.lease(ctx, request)
+		if err != nil {
+			f.failed(ctx, err)
+			return
+		}
+		f.failureDelay = 0
+		f.nextDue, f.backlog = batch.NextDue, batch.More
+		if len(batch.Leases) > 0 {
+			f.interval = firstPoll
+		}
+		if !batch.More || !f.table.hungry() {
+			break
+		}
+	}
+	f.lookForExpired(ctx)
+}
+
+func (f *fetcher) lease(ctx context.Context, request queue.LeaseRequest) (queue.Batch, error) {
+	batch, err := f.options.Store.Lease(ctx, request)
+	// Leases that came with an error are held all the same: the claim stands.
+	f.accept(ctx, batch.Leases)
+	if err == nil {
+		f.options.Metrics.leased(len(batch.Leases))
+	}
+	return batch, err
+}
+
+// request asks for as much as there is room for, of the names that may run.
+func (f *fetcher) request(ctx context.Context) (queue.LeaseRequest, bool) {
+	free, total := f.table.free()
+	if total <= 0 || len(free) == 0 {
+		f.backlog = true
+		return queue.LeaseRequest{}, false
+	}
+	f.refreshSettings(ctx)
+	request := queue.LeaseRequest{
+		Holder: f.presence.id(), Names: make(map[string]queue.NameRequest, len(free)),
+		Total: min(total, f.options.Batch), Horizon: horizon,
+	}
+	for name, n := range free {
+		settings := f.settings[name]
+		if settings.Paused {
+			continue
+		}
+		d := f.handlers[name].definition
+		request.Names[name] = queue.NameRequest{
+			Free: n, Lifetime: d.LockLifetime, Limit: settings.Concurrency,
+			Missed: either(settings.Missed, d.Missed), Overlap: either(settings.Overlap, d.Overlap),
+		}
+	}
+	return request, len(request.Names) > 0
+}
+
+func either[T ~string](set, otherwise T) T {
+	if set != "" {
+		return set
+	}
+	return otherwise
+}
+
+func (f *fetcher) refreshSettings(ctx context.Context) {
+	now := f.options.Clock.Now()
+	if !f.settingsStale.Swap(false) && now.Sub(f.settingsAt) < settingsAge && f.settings != nil {
+		return
+	}
+	settings, err := f.options.Settings.Settings(ctx)
+	if err != nil {
+		f.settingsStale.Store(true)
+		f.options.Log.WarnContext(ctx, "settings not read; the last known ones stand", slog.Any("error", err))
+		return
+	}
+	f.settings, f.settingsAt = settings, now
+	f.setRetries(settings)
+}
+
+// lookForExpired takes over what a Node process, or a worker that nobody
+// could rescue, left locked for longer than its lifetime.
+func (f *fetcher) lookForExpired(ctx context.Context) {
+	now := f.options.Clock.Now()
+	if now.Sub(f.expiredAt) < expiredEvery {
+		return
+	}
+	request, ok := f.request(ctx)
+	if !ok {
+		return
+	}
+	f.expiredAt = now
+	request.Expired = true
+	if _, err := f.lease(ctx, request); err != nil {
+		f.failed(ctx, err)
+	}
+}
+
+func (f *fetcher) failed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	f.failureDelay = min(max(2*f.failureDelay, 100*time.Millisecond), 5*time.Second)
+	f.options.Log.WarnContext(ctx, "leasing failed; trying again", slog.Any("error", err), slog.Duration("delay", f.failureDelay))
+}
+
+// wait returns when there is a reason to look again.
+func (f *fetcher) wait(ctx context.Context) {
+	timer := f.options.Clock.NewTimer(f.pause())
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.Chan():
+			return
+		case <-f.wakeups:
+			f.interval = firstPoll
+			return
+		case signal, open := <-f.options.Subscriber.Signals():
+			if open && f.heard(signal) {
+				f.interval = firstPoll
+				return
+			}
+		case <-f.freed:
+			if f.backlog && f.failureDelay == 0 {
+				f.gather(ctx)
+				return
+			}
+		}
+	}
+}
+
+// gather waits for room to be worth a look, but not long.
+func (f *fetcher) gather(ctx context.Context) {
+	timer := f.options.Clock.NewTimer(linger)
+	defer timer.Stop()
+	for !f.table.hungry() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.Chan():
+			return
+		case <-f.freed:
+		}
+	}
+}
+
+// pause is the time to the next look if nothing happens before.
+func (f *fetcher) pause() time.Duration {
+	if f.failureDelay > 0 {
+		return f.failureDelay
+	}
+	longest := f.options.PollInterval
+	if f.options.Subscriber.Connected() {
+		longest = max(f.options.IdleInterval, longest)
+	}
+	pause := min(f.interval, longest)
+	f.interval = min(2*f.interval, longest)
+	if !f.nextDue.IsZero() {
+		pause = min(pause, max(f.nextDue.Sub(f.options.Now()), time.Millisecond))
+	}
+	return pause
+}
+
+// heard acts on a signal and reports whether it is a reason to look.
+func (f *fetcher) heard(signal wake.Signal) bool {
+	switch signal.Kind {
+	case wake.Due:
+		f.presence.stir()
+		_, mine := f.handlers[signal.Name]
+		return mine || signal.Name == ""
+	case wake.Settings:
+		f.settingsStale.Store(true)
+		return true
+	case wake.Cancel:
+		f.keeper.check()
+	case wake.Busy:
+		f.presence.stir()
+	}
+	return false
+}

@@ -1,0 +1,89 @@
+package runtime
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/etrainer/backend/pkg/fleet"
+	"github.com/etrainer/backend/pkg/queue"
+	"github.com/etrainer/backend/pkg/wake"
+)
+
+// The defaults of Options.
+const (
+	DefaultSlots        = 20
+	DefaultPerName      = 5
+	DefaultBatch        = 500
+	DefaultPollInterval = 5 * time.Second
+	DefaultIdleInterval = 15 * time.Second
+)
+
+// Options configure a Runtime. Store, Registry and Handlers are required.
+type Options struct {
+	Store    queue.Consumer
+	Settings queue.Controller
+	Registry fleet.Registry
+	Now      func() time.Time // the server's clock; leases and due times are compared by it
+	Handlers []Handler
+
+	Publisher  wake.Publisher  // nil = wake.Silent
+	Subscriber wake.Subscriber // nil = wake.Silent
+
+	// Slots is how many handlers run at once in this process.
+	Slots int
+	// PerName is how many of one name run at once in this process, unless its
+	// definition says otherwise.
+	PerName int
+	// Batch bounds one lease command.
+	Batch int
+	// PollInterval is the longest time between looks at the queue while
+	// wake-ups cannot arrive; IdleInterval while they can. After work was
+	// found both begin again at a second.
+	PollInterval time.Duration
+	IdleInterval time.Duration
+
+	// Host, PID and Version describe this process to the fleet.
+	Host    string
+	PID     int
+	Version string
+
+	Clock   clockwork.Clock // nil = the real one
+	Log     *slog.Logger    // nil = nothing is logged
+	Metrics *Metrics        // nil = nothing is measured
+}
+
+func (o Options) withDefaults() Options {
+	if o.Publisher == nil {
+		o.Publisher = wake.Silent{}
+	}
+	if o.Subscriber == nil {
+		o.Subscriber = wake.Silent{}
+	}
+	if o.Slots <= 0 {
+		o.Slots = DefaultSlots
+	}
+	if o.PerName <= 0 {
+		o.PerName = DefaultPerName
+	}
+	if o.Batch <= 0 {
+		o.Batch = DefaultBatch
+	}
+	if o.PollInterval <= 0 {
+		o.PollInterval = DefaultPollInterval
+	}
+	if o.IdleInterval <= 0 {
+		o.IdleInterval = DefaultIdleInterval
+	}
+	if o.Clock == nil {
+		o.Clock = clockwork.NewRealClock()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	return o
+}

@@ -1,0 +1,165 @@
+package runtime
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/queue"
+)
+
+const (
+	// gatherOutcomes is how long an outcome waits for others to share its
+	// commands. While one batch is being written, the next one gathers.
+	gatherOutcomes = 2 * time.Millisecond
+	maxOutcomes    = 1000
+	// recordTimeout bounds one try to write a batch.
+	recordTimeout = 20 * time.Second
+)
+
+// recorder stores outcomes in batches.
+type recorder struct {
+	*Runtime
+	mu      sync.Mutex
+	pending []outcome
+	full    chan struct{} // has one element while something is pending
+	closing chan struct{} // closed when no outcome will follow
+	written chan struct{} // closed when everything is written after that
+}
+
+type outcome struct {
+	task   *task
+	ending queue.Ending
+}
+
+func newRecorder(r *Runtime) *recorder {
+	return &recorder{Runtime: r, full: make(chan struct{}, 1), closing: make(chan struct{}), written: make(chan struct{})}
+}
+
+// take accepts an outcome. It never blocks: there are at most as many as
+// leases held.
+func (r *recorder) take(t *task, ending queue.Ending) {
+	r.mu.Lock()
+	r.pending = append(r.pending, outcome{t, ending})
+	r.mu.Unlock()
+	select {
+	case r.full <- struct{}{}:
+	default:
+	}
+}
+
+// run writes batches until it is closed and everything is written. ctx ends
+// it at once.
+func (r *recorder) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.closing:
+			r.flush(ctx)
+			close(r.written)
+			<-ctx.Done() // a Loop that returns before it is stopped has failed
+			return nil
+		case <-r.full:
+			r.gather(ctx)
+			r.flush(ctx)
+		}
+	}
+}
+
+func (r *recorder) gather(ctx context.Context) {
+	timer := r.options.Clock.NewTimer(gatherOutcomes)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-r.closing:
+	case <-timer.Chan():
+	}
+}
+
+// flush writes everything that is pending.
+func (r *recorder) flush(ctx context.Context) {
+	for {
+		batch := r.takeBatch()
+		if len(batch) == 0 || ctx.Err() != nil {
+			return
+		}
+		r.write(ctx, batch)
+		for _, o := range batch {
+			r.table.settle(o.task)
+		}
+		r.notifyFreed()
+	}
+}
+
+func (r *recorder) takeBatch() []outcome {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := min(len(r.pending), maxOutcomes)
+	batch := r.pending[:n:n]
+	r.pending = r.pending[n:]
+	return batch
+}
+
+// write stores one batch, and goes on trying while its leases live.
+func (r *recorder) write(ctx context.Context, batch []outcome) {
+	endings := make([]queue.Ending, len(batch))
+	for i, o := range batch {
+		endings[i] = o.ending
+		if o.task.isLost() {
+			endings[i].Outcome = job.Lost
+		}
+	}
+	delay := 50 * time.Millisecond
+	for {
+		results, err := r.record(ctx, endings)
+		if err == nil {
+			r.report(batch, endings, results)
+			return
+		}
+		if ctx.Err() != nil || r.allOverdue(endings) {
+			r.options.Log.Error("outcomes not recorded; the jobs will run again", slog.Int("count", len(batch)), slog.Any("error", err))
+			return
+		}
+		r.options.Log.Warn("outcomes not recorded yet; trying again", slog.Int("count", len(batch)), slog.Any("error", err))
+		timer := r.options.Clock.NewTimer(delay)
+		select {
+		case <-ctx.Done():
+		case <-timer.Chan():
+		}
+		timer.Stop()
+		delay = min(2*delay, 2*time.Second)
+	}
+}
+
+func (r *recorder) record(ctx context.Context, endings []queue.Ending) ([]error, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, recordTimeout, errRecordTimeout)
+	defer cancel()
+	r.fence.Lock()
+	defer r.fence.Unlock()
+	return r.options.Store.Record(ctx, endings)
+}
+
+// allOverdue reports whether every lease has outlived its lifetime: others
+// may hold the jobs now, and writing is of no use.
+func (r *recorder) allOverdue(endings []queue.Ending) bool {
+	now := r.options.Now()
+	for _, e := range endings {
+		if now.Sub(e.Lease.Stamp) < r.lifetime(e.Lease.Job.Name) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *recorder) report(batch []outcome, endings []queue.Ending, results []error) {
+	for i, o := range batch {
+		r.options.Metrics.ended(endings[i].Lease, endings[i].Outcome)
+		if results[i] != nil {
+			r.options.Log.Warn("outcome refused: the lease was lost",
+				slog.String("job_name", o.task.lease.Job.Name), slog.String("job_id", o.task.lease.Job.ID.Hex()))
+		}
+	}
+}

@@ -1,0 +1,231 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/queue"
+)
+
+// settleTime is the part of the grace time kept back for what follows the
+// handlers: cancelled ones returning, outcomes being recorded.
+const settleTime = 3 * time.Second
+
+var (
+	errRecordTimeout = errors.New("recording outcomes took too long")
+	errKeepTimeout   = errors.New("renewing leases took too long")
+	errBeatTimeout   = errors.New("the heartbeat took too long")
+)
+
+// Runtime is a lifecycle.Service that runs jobs.
+type Runtime struct {
+	options  Options
+	handlers map[string]Handler
+	table    *table
+
+	fetcher  *fetcher
+	keeper   *keeper
+	recorder *recorder
+	presence *presence
+	loops    struct{ fetch, keep, record, watch *lifecycle.Loop }
+
+	// fence guards the stamps of all leases: renewing and recording exclude
+	// each other, or a record would carry a stamp that is just being replaced.
+	fence sync.Mutex
+
+	working         context.Context // of the handlers; ends after the grace time
+	stopWorking     context.CancelCauseFunc
+	handlersRunning sync.WaitGroup
+
+	freed         chan struct{} // has one element when a slot came free
+	wakeups       chan struct{} // has one element when the fetcher should look
+	settingsStale atomic.Bool
+	retries       atomic.Pointer[map[string]job.Retry]
+	draining      atomic.Bool
+
+	mu      sync.Mutex
+	started bool
+}
+
+// New returns a Runtime that is not started. It panics when two handlers have
+// one name, since handlers are wired in source code.
+func New(options Options) *Runtime {
+	r := &Runtime{
+		options: options.withDefaults(), handlers: map[string]Handler{},
+		freed: make(chan struct{}, 1), wakeups: make(chan struct{}, 1),
+	}
+	r.reset()
+	for _, h := range options.Handlers {
+		name := h.definition.Name
+		if _, twice := r.handlers[name]; twice {
+			panic(fmt.Sprintf("runtime: %q has two handlers", name))
+		}
+		r.handlers[name] = h
+	}
+	return r
+}
+
+// reset makes the parts that a Start needs anew.
+func (r *Runtime) reset() {
+	r.table = newTable(r.options.Slots)
+	r.keeper, r.recorder, r.presence = newKeeper(r), newRecorder(r), newPresence(r)
+	r.fetcher = &fetcher{Runtime: r}
+	r.loops.fetch = lifecycle.NewLoop("fetcher", r.fetcher.run)
+	r.loops.keep = lifecycle.NewLoop("keeper", r.keeper.run)
+	r.loops.record = lifecycle.NewLoop("recorder", r.recorder.run)
+	r.loops.watch = lifecycle.NewLoop("presence", r.presence.run)
+	r.draining.Store(false)
+}
+
+// Start registers this process in the fleet and begins to lease.
+func (r *Runtime) Start(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.started {
+		return nil
+	}
+	r.reset()
+	for name, h := range r.handlers {
+		limit := h.definition.Concurrency
+		if limit <= 0 {
+			limit = r.options.PerName
+		}
+		r.table.define(name, limit)
+	}
+	// Handlers outlive the context of the start: stop decides when they end.
+	r.working, r.stopWorking = context.WithCancelCause(context.WithoutCancel(ctx))
+	if err := r.presence.register(ctx); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	for _, loop := range []*lifecycle.Loop{r.loops.watch, r.loops.keep, r.loops.record, r.loops.fetch} {
+		if err := loop.Start(ctx); err != nil {
+			return fmt.Errorf("start worker: %w", err)
+		}
+	}
+	r.started = true
+	return nil
+}
+
+// Stop drains: no more leases; what never started is handed back; handlers
+// may finish until shortly before ctx ends and are then told to stop; every
+// outcome is recorded; the process leaves the fleet. Handlers that do not
+// return even then are left to the peers, who rescue their jobs.
+func (r *Runtime) Stop(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.started {
+		return nil
+	}
+	r.started = false
+	r.draining.Store(true)
+	errs := []error{r.loops.fetch.Stop(ctx)}
+	for _, t := range r.table.drain() {
+		ending := t.ending()
+		ending.Outcome = job.Released
+		r.recorder.take(t, ending)
+	}
+	r.presence.beat(ctx)
+	abandoned := !r.finishHandlers(ctx)
+	close(r.recorder.closing)
+	errs = append(errs, r.waitRecorder(ctx), r.loops.record.Stop(ctx), r.loops.keep.Stop(ctx), r.loops.watch.Stop(ctx))
+	held, _ := r.table.load()
+	errs = append(errs, r.presence.leave(ctx, held > 0))
+	if abandoned {
+		errs = append(errs, fmt.Errorf("%d handlers did not stop in time; their jobs will run again", held))
+	}
+	return errors.Join(errs...)
+}
+
+// finishHandlers waits for the handlers, and tells them to stop when the time
+// left is settleTime. It reports whether all returned.
+func (r *Runtime) finishHandlers(ctx context.Context) bool {
+	done := make(chan struct{})
+	go func() { // ends with the last handler, which the caller waits for or gives up with the process
+		r.handlersRunning.Wait()
+		close(done)
+	}()
+	patience := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var free context.CancelFunc
+		patience, free = context.WithDeadline(ctx, deadline.Add(-settleTime))
+		defer free()
+	}
+	select {
+	case <-done:
+		r.stopWorking(ErrStopping)
+		return true
+	case <-patience.Done():
+	}
+	r.stopWorking(ErrStopping)
+	for _, t := range r.table.tasks() {
+		t.end(ErrStopping)
+	}
+	last, free := context.WithTimeout(context.WithoutCancel(ctx), settleTime/2)
+	defer free()
+	select {
+	case <-done:
+		return true
+	case <-last.Done():
+		return false
+	}
+}
+
+// waitRecorder waits until everything that is known is recorded.
+func (r *Runtime) waitRecorder(ctx context.Context) error {
+	select {
+	case <-r.recorder.written:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("record the last outcomes: %w", context.Cause(ctx))
+	}
+}
+
+// Failed reports the failure of a part, as lifecycle.Group watches for it.
+func (r *Runtime) Failed() <-chan error { return r.loops.fetch.Failed() }
+
+// InFlight tells how many leases this process holds.
+func (r *Runtime) InFlight() int {
+	held, _ := r.table.load()
+	return held
+}
+
+// Instance is the id of this process in the fleet.
+func (r *Runtime) Instance() string { return r.presence.id() }
+
+// Names lists what this process can run.
+func (r *Runtime) Names() []string {
+	names := make([]string, 0, len(r.handlers))
+	for name := range r.handlers {
+		names = append(names, name)
+	}
+	return names
+}
+
+func (r *Runtime) lifetime(name string) time.Duration {
+	if lifetime := r.handlers[name].definition.LockLifetime; lifetime > 0 {
+		return lifetime
+	}
+	return queue.DefaultLockLifetime
+}
+
+// notifyFreed tells the fetcher that there is room.
+func (r *Runtime) notifyFreed() {
+	select {
+	case r.freed <- struct{}{}:
+	default:
+	}
+}
+
+// wakeFetcher makes the fetcher look now.
+func (r *Runtime) wakeFetcher() {
+	select {
+	case r.wakeups <- struct{}{}:
+	default:
+	}
+}
