@@ -145,17 +145,22 @@ func (s *Store) prepareOptional(ctx context.Context) error {
 		{s.jobs, partial("recurring", keys("repeatInterval", 1), bson.D{{Key: "repeatInterval", Value: bson.D{{Key: "$gt", Value: ""}}}})},
 		{s.runs, mongo.IndexModel{Keys: keys("expiresAt", 1), Options: options.Index().SetName("retention").SetExpireAfterSeconds(0)}},
 	}
+	refusals := 0
+	var last error
 	for _, o := range optional {
 		_, err := o.collection.Indexes().CreateOne(ctx, o.index)
 		var refused mongo.ServerError
 		if errors.As(err, &refused) && !mongo.IsNetworkError(err) {
-			s.options.Log.InfoContext(ctx, "optional index not created",
-				slog.String("collection", o.collection.Name()), slog.Any("error", err))
+			refusals, last = refusals+1, err
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("create an index of %s: %w", o.collection.Name(), err)
 		}
+	}
+	if refusals > 0 {
+		s.options.Log.InfoContext(ctx, "the engine refused optional indexes; the queue does without",
+			slog.Int("count", refusals), slog.String("last_refusal", last.Error()))
 	}
 	return nil
 }

@@ -2,21 +2,22 @@ package mongoqueue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
 )
 
-// upsertUnique is Agenda's unique(): one upsert by name and payload values.
-// Agenda's has no unique index behind it, so two of them can make two jobs;
-// here both insert the same _id, and the later one finds the earlier's job.
+// upsertUnique is Agenda's unique(): change the job that has these payload
+// values, or insert one. Agenda's upsert has no unique index behind it, so two
+// of them can make two jobs; here both insert the same _id, and the later one
+// changes the earlier's job.
 func (s *Store) upsertUnique(ctx context.Context, document *job.Document, unique *queue.Unique) (queue.Receipt, error) {
 	filter, err := uniqueFilter(document.Name, unique.By)
 	if err != nil {
@@ -27,42 +28,36 @@ func (s *Store) upsertUnique(ctx context.Context, document *job.Document, unique
 		return queue.Receipt{}, fmt.Errorf("encode the unique fields of %q: %w", document.Name, err)
 	}
 	document.ID = derivedID("unique", string(text))
-	receipt, err := s.tryUpsert(ctx, filter, document, unique.InsertOnly)
-	if mongo.IsDuplicateKeyError(err) { // another upsert was faster: its job is there now
-		receipt, err = s.tryUpsert(ctx, filter, document, unique.InsertOnly)
+	for range 2 {
+		found, err := s.replaceUnique(ctx, filter, document, unique.InsertOnly)
+		if !errors.Is(err, mongo.ErrNoDocuments) {
+			return queue.Receipt{Job: found}, wrap(err, "change a unique job")
+		}
+		_, err = s.jobs.InsertOne(ctx, document.Fields())
+		if !mongo.IsDuplicateKeyError(err) { // else another call was faster: its job is there now
+			return queue.Receipt{Job: document, Created: true}, wrap(err, "insert a unique job")
+		}
 	}
-	if mongo.IsDuplicateKeyError(err) { // the job with the derived id has other values by now
-		document.ID = bson.NewObjectID()
-		receipt, err = s.tryUpsert(ctx, filter, document, unique.InsertOnly)
-	}
-	return receipt, wrap(err, "upsert a unique job")
+	// The job with the derived id has other payload values by now.
+	document.ID = bson.NewObjectID()
+	_, err = s.jobs.InsertOne(ctx, document.Fields())
+	return queue.Receipt{Job: document, Created: true}, wrap(err, "insert a unique job")
 }
 
-func (s *Store) tryUpsert(ctx context.Context, filter bson.D, document *job.Document, insertOnly bool) (queue.Receipt, error) {
-	var replaced, inserted bson.D
+// replaceUnique changes the job that is there, or only looks at it.
+func (s *Store) replaceUnique(ctx context.Context, filter bson.D, document *job.Document, insertOnly bool) (*job.Document, error) {
+	found := &job.Document{}
+	if insertOnly {
+		return found, s.jobs.FindOne(ctx, filter).Decode(found)
+	}
+	var replaced bson.D
 	for _, field := range document.Fields() {
 		switch field.Key {
 		case "data", "priority", "nextRunAt", "lastModifiedBy":
-			if !insertOnly {
-				replaced = append(replaced, field)
-				continue
-			}
-		case "name":
-			continue // comes from the filter
+			replaced = append(replaced, field)
 		}
-		inserted = append(inserted, field)
 	}
-	update := bson.D{{Key: "$setOnInsert", Value: inserted}}
-	if len(replaced) > 0 {
-		update = append(update, bson.E{Key: "$set", Value: replaced})
-	}
-	found := &job.Document{}
-	err := s.jobs.FindOneAndUpdate(ctx, filter, update,
-		options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)).Decode(found)
-	if err != nil {
-		return queue.Receipt{}, err
-	}
-	return queue.Receipt{Job: found, Created: found.ID == document.ID && found.LastRunAt.IsZero()}, nil
+	return s.change(ctx, filter, set(replaced))
 }
 
 func uniqueFilter(name string, by map[string]any) (bson.D, error) {

@@ -8,8 +8,6 @@ import (
 	"os"
 	"sync/atomic"
 
-	"go.mongodb.org/mongo-driver/v2/mongo"
-
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
 	"github.com/etrainer/backend/pkg/lifecycle"
@@ -17,13 +15,13 @@ import (
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/pkg/redis"
+	"github.com/etrainer/backend/pkg/runner"
 	"github.com/etrainer/backend/pkg/version"
 	"github.com/etrainer/backend/pkg/wake/rediswake"
 	"github.com/etrainer/backend/worker/internal/config"
 	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports"
 	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports/weeklyreportsmongo"
 	"github.com/etrainer/backend/worker/internal/janitor"
-	"github.com/etrainer/backend/worker/internal/runtime"
 	"github.com/etrainer/backend/worker/internal/scheduler"
 )
 
@@ -70,7 +68,7 @@ func (p *program) Start(ctx context.Context) error {
 	}
 	p.redis = redisClient
 	clock := mongodb.NewServerClock(client, p.log)
-	p.parts = p.assemble(client.Database(), clock)
+	p.parts = p.assemble(client, clock)
 	if err := p.parts.Start(ctx); err != nil {
 		return err
 	}
@@ -79,7 +77,8 @@ func (p *program) Start(ctx context.Context) error {
 }
 
 // assemble is the wiring diagram: what starts first stops last.
-func (p *program) assemble(db *mongo.Database, clock *mongodb.ServerClock) *lifecycle.Group {
+func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *lifecycle.Group {
+	db := client.Database()
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -87,13 +86,13 @@ func (p *program) assemble(db *mongo.Database, clock *mongodb.ServerClock) *life
 	store := mongoqueue.New(db, mongoqueue.Options{
 		Collection: p.cfg.Collection, Now: clock.Now, Zone: p.cfg.Zone(), RunRetention: p.cfg.RunRetention, Log: p.log,
 	})
-	options := runtime.Options{
+	options := runner.Options{
 		Store: store, Settings: store, Registry: mongofleet.New(db, clock.Now), Now: clock.Now,
-		Handlers: []runtime.Handler{
+		Handlers: []runner.Handler{
 			weeklyreports.New(weeklyreportsmongo.New(db), p.cfg.Zone(), clock.Now),
 		},
 		Slots: p.cfg.Slots, PerName: p.cfg.PerName, PollInterval: p.cfg.PollInterval, IdleInterval: p.cfg.IdleInterval,
-		Host: host, PID: os.Getpid(), Version: version.Version, Log: p.log, Metrics: runtime.NewMetrics(p.metrics),
+		Host: host, PID: os.Getpid(), Version: version.Version, Log: p.log, Metrics: runner.NewMetrics(p.metrics),
 	}
 	parts := lifecycle.NewGroup(p.log)
 	parts.Add("clock", clock)
@@ -104,7 +103,7 @@ func (p *program) assemble(db *mongo.Database, clock *mongodb.ServerClock) *life
 		parts.Add("wake", subscriber)
 		options.Subscriber, options.Publisher = subscriber, rediswake.NewPublisher(p.redis, channel)
 	}
-	parts.Add("runtime", runtime.New(options))
+	parts.Add("runner", runner.New(options))
 	parts.Add("scheduler", scheduler.New(store, catalog.ETrainer(p.cfg.Timezone), nil, p.log))
 	parts.Add("janitor", janitor.New(store, nil, p.log))
 	return parts

@@ -36,7 +36,9 @@ type Server struct {
 func New(host string, port int, ready func(context.Context) error, metrics http.Handler, log *slog.Logger) *Server {
 	s := &Server{address: net.JoinHostPort(host, strconv.Itoa(port)), ready: ready, log: log}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]any{"status": "live"}) })
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]any{"status": "live"})
+	})
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", metrics)
 	s.http = &http.Server{

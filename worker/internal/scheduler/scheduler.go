@@ -69,4 +69,3 @@ func (s scheduler) armAll(ctx context.Context) bool {
 	}
 	return all
 }
-

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/etrainer/backend/pkg/catalog"
-	"github.com/etrainer/backend/worker/internal/runtime"
+	"github.com/etrainer/backend/pkg/runner"
 )
 
 // Report is one week in numbers. The first five keys are those of the Node
@@ -38,24 +38,24 @@ type Store interface {
 }
 
 // New returns the handler. zone is where weeks begin; now is the clock.
-func New(store Store, zone *time.Location, now func() time.Time) runtime.Handler {
-	return runtime.Handle(catalog.WeeklyReports, func(ctx context.Context, j runtime.Job[catalog.WeeklyReportsPayload]) (Report, error) {
+func New(store Store, zone *time.Location, now func() time.Time) runner.Handler {
+	return runner.Handle(catalog.WeeklyReports, func(ctx context.Context, j runner.Job[catalog.WeeklyReportsPayload]) (Report, error) {
 		week, err := weekToReport(j.Payload.Week, j.Tick, zone)
 		if err != nil {
-			return Report{}, runtime.Permanent(err)
+			return Report{}, runner.Permanent(err)
 		}
 		report, err := generate(ctx, store, week)
 		if err != nil {
 			return Report{}, err
 		}
 		report.GeneratedAt = now().UTC().Truncate(time.Millisecond)
-		if err := runtime.Heartbeat(ctx); err != nil {
+		if err := runner.Heartbeat(ctx); err != nil {
 			return Report{}, err
 		}
 		if err := store.Save(ctx, report); err != nil {
 			return Report{}, fmt.Errorf("save the report of week %s: %w", report.Week, err)
 		}
-		runtime.Progress(ctx, 100, "report stored")
+		runner.Progress(ctx, 100, "report stored")
 		return report, nil
 	})
 }
@@ -64,7 +64,7 @@ func generate(ctx context.Context, store Store, week Week) (Report, error) {
 	report := Report{
 		Week: week.Key(), From: week.From.UTC(), To: week.To.UTC(), Timezone: week.From.Location().String(),
 	}
-	log := runtime.Logger(ctx)
+	log := runner.Logger(ctx)
 	log.InfoContext(ctx, "counting the week", slog.String("week", report.Week),
 		slog.Time("from", report.From), slog.Time("to", report.To))
 	steps := []struct {
@@ -84,7 +84,7 @@ func generate(ctx context.Context, store Store, week Week) (Report, error) {
 		}
 		*step.result = n
 		log.InfoContext(ctx, "counted", slog.String("what", step.name), slog.Int64("count", n))
-		runtime.Progress(ctx, float64(i+1)*90/float64(len(steps)), "counted "+step.name)
+		runner.Progress(ctx, float64(i+1)*90/float64(len(steps)), "counted "+step.name)
 	}
 	return report, nil
 }

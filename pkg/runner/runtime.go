@@ -1,4 +1,4 @@
-package runtime
+package runner
 
 import (
 	"context"
@@ -23,8 +23,8 @@ var (
 	errBeatTimeout   = errors.New("the heartbeat took too long")
 )
 
-// Runtime is a lifecycle.Service that runs jobs.
-type Runtime struct {
+// Runner is a lifecycle.Service that runs jobs.
+type Runner struct {
 	options  Options
 	handlers map[string]Handler
 	table    *table
@@ -53,10 +53,10 @@ type Runtime struct {
 	started bool
 }
 
-// New returns a Runtime that is not started. It panics when two handlers have
+// New returns a Runner that is not started. It panics when two handlers have
 // one name, since handlers are wired in source code.
-func New(options Options) *Runtime {
-	r := &Runtime{
+func New(options Options) *Runner {
+	r := &Runner{
 		options: options.withDefaults(), handlers: map[string]Handler{},
 		freed: make(chan struct{}, 1), wakeups: make(chan struct{}, 1),
 	}
@@ -64,7 +64,7 @@ func New(options Options) *Runtime {
 	for _, h := range options.Handlers {
 		name := h.definition.Name
 		if _, twice := r.handlers[name]; twice {
-			panic(fmt.Sprintf("runtime: %q has two handlers", name))
+			panic(fmt.Sprintf("runner: %q has two handlers", name))
 		}
 		r.handlers[name] = h
 	}
@@ -72,10 +72,10 @@ func New(options Options) *Runtime {
 }
 
 // reset makes the parts that a Start needs anew.
-func (r *Runtime) reset() {
+func (r *Runner) reset() {
 	r.table = newTable(r.options.Slots)
 	r.keeper, r.recorder, r.presence = newKeeper(r), newRecorder(r), newPresence(r)
-	r.fetcher = &fetcher{Runtime: r}
+	r.fetcher = &fetcher{Runner: r}
 	r.loops.fetch = lifecycle.NewLoop("fetcher", r.fetcher.run)
 	r.loops.keep = lifecycle.NewLoop("keeper", r.keeper.run)
 	r.loops.record = lifecycle.NewLoop("recorder", r.recorder.run)
@@ -84,7 +84,7 @@ func (r *Runtime) reset() {
 }
 
 // Start registers this process in the fleet and begins to lease.
-func (r *Runtime) Start(ctx context.Context) error {
+func (r *Runner) Start(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.started {
@@ -116,7 +116,7 @@ func (r *Runtime) Start(ctx context.Context) error {
 // may finish until shortly before ctx ends and are then told to stop; every
 // outcome is recorded; the process leaves the fleet. Handlers that do not
 // return even then are left to the peers, who rescue their jobs.
-func (r *Runtime) Stop(ctx context.Context) error {
+func (r *Runner) Stop(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.started {
@@ -144,7 +144,7 @@ func (r *Runtime) Stop(ctx context.Context) error {
 
 // finishHandlers waits for the handlers, and tells them to stop when the time
 // left is settleTime. It reports whether all returned.
-func (r *Runtime) finishHandlers(ctx context.Context) bool {
+func (r *Runner) finishHandlers(ctx context.Context) bool {
 	done := make(chan struct{})
 	go func() { // ends with the last handler, which the caller waits for or gives up with the process
 		r.handlersRunning.Wait()
@@ -177,7 +177,7 @@ func (r *Runtime) finishHandlers(ctx context.Context) bool {
 }
 
 // waitRecorder waits until everything that is known is recorded.
-func (r *Runtime) waitRecorder(ctx context.Context) error {
+func (r *Runner) waitRecorder(ctx context.Context) error {
 	select {
 	case <-r.recorder.written:
 		return nil
@@ -187,19 +187,19 @@ func (r *Runtime) waitRecorder(ctx context.Context) error {
 }
 
 // Failed reports the failure of a part, as lifecycle.Group watches for it.
-func (r *Runtime) Failed() <-chan error { return r.loops.fetch.Failed() }
+func (r *Runner) Failed() <-chan error { return r.loops.fetch.Failed() }
 
 // InFlight tells how many leases this process holds.
-func (r *Runtime) InFlight() int {
+func (r *Runner) InFlight() int {
 	held, _ := r.table.load()
 	return held
 }
 
 // Instance is the id of this process in the fleet.
-func (r *Runtime) Instance() string { return r.presence.id() }
+func (r *Runner) Instance() string { return r.presence.id() }
 
 // Names lists what this process can run.
-func (r *Runtime) Names() []string {
+func (r *Runner) Names() []string {
 	names := make([]string, 0, len(r.handlers))
 	for name := range r.handlers {
 		names = append(names, name)
@@ -207,7 +207,7 @@ func (r *Runtime) Names() []string {
 	return names
 }
 
-func (r *Runtime) lifetime(name string) time.Duration {
+func (r *Runner) lifetime(name string) time.Duration {
 	if lifetime := r.handlers[name].definition.LockLifetime; lifetime > 0 {
 		return lifetime
 	}
@@ -215,7 +215,7 @@ func (r *Runtime) lifetime(name string) time.Duration {
 }
 
 // notifyFreed tells the fetcher that there is room.
-func (r *Runtime) notifyFreed() {
+func (r *Runner) notifyFreed() {
 	select {
 	case r.freed <- struct{}{}:
 	default:
@@ -223,7 +223,7 @@ func (r *Runtime) notifyFreed() {
 }
 
 // wakeFetcher makes the fetcher look now.
-func (r *Runtime) wakeFetcher() {
+func (r *Runner) wakeFetcher() {
 	select {
 	case r.wakeups <- struct{}{}:
 	default:

@@ -1,4 +1,4 @@
-// Package runtime runs jobs: it leases what is due, calls the typed handlers,
+// Package runner runs jobs: it leases what is due, calls the typed handlers,
 // keeps the leases alive and records what became of each run.
 //
 // Each part is one file and owns its goroutine:
@@ -16,4 +16,4 @@
 // What a handler may do with its context is in handler.go: report progress,
 // write log lines to the run, check that the lease still stands. What it may
 // return beside a result is in verdict.go.
-package runtime
+package runner

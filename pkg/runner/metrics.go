@@ -1,4 +1,4 @@
-package runtime
+package runner
 
 import (
 	"time"
@@ -9,7 +9,7 @@ import (
 	"github.com/etrainer/backend/pkg/queue"
 )
 
-// Metrics are what the runtime measures about itself.
+// Metrics are what a Runner measures about itself.
 type Metrics struct {
 	leases   prometheus.Counter
 	rescues  prometheus.Counter

@@ -1,4 +1,4 @@
-package runtime
+package runner
 
 import (
 	"context"
@@ -27,7 +27,7 @@ const (
 
 // fetcher leases due jobs.
 type fetcher struct {
-	*Runtime
+	*Runner
 	settings     map[string]job.Settings
 	settingsAt   time.Time
 	expiredAt    time.Time

@@ -1,4 +1,4 @@
-package runtime
+package runner
 
 import (
 	"context"
@@ -21,7 +21,7 @@ const (
 
 // recorder stores outcomes in batches.
 type recorder struct {
-	*Runtime
+	*Runner
 	mu      sync.Mutex
 	pending []outcome
 	full    chan struct{} // has one element while something is pending
@@ -34,8 +34,8 @@ type outcome struct {
 	ending queue.Ending
 }
 
-func newRecorder(r *Runtime) *recorder {
-	return &recorder{Runtime: r, full: make(chan struct{}, 1), closing: make(chan struct{}), written: make(chan struct{})}
+func newRecorder(r *Runner) *recorder {
+	return &recorder{Runner: r, full: make(chan struct{}, 1), closing: make(chan struct{}), written: make(chan struct{})}
 }
 
 // take accepts an outcome. It never blocks: there are at most as many as

@@ -1,4 +1,4 @@
-package runtime
+package runner
 
 import (
 	"log/slog"
@@ -20,7 +20,7 @@ const (
 	DefaultIdleInterval = 15 * time.Second
 )
 
-// Options configure a Runtime. Store, Registry and Handlers are required.
+// Options configure a Runner. Store, Registry and Handlers are required.
 type Options struct {
 	Store    queue.Consumer
 	Settings queue.Controller

@@ -1,4 +1,4 @@
-package runtime
+package runner
 
 import (
 	"context"
@@ -25,12 +25,12 @@ const (
 // keeper keeps leases alive while their handlers run, and tells the handlers
 // when that failed.
 type keeper struct {
-	*Runtime
+	*Runner
 	checks  chan struct{} // has one element when cancel requests are to be read now
 	renewed time.Time     // local clock
 }
 
-func newKeeper(r *Runtime) *keeper { return &keeper{Runtime: r, checks: make(chan struct{}, 1)} }
+func newKeeper(r *Runner) *keeper { return &keeper{Runner: r, checks: make(chan struct{}, 1)} }
 
 // check asks for cancel requests to be read at once.
 func (k *keeper) check() {

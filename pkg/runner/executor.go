@@ -1,4 +1,4 @@
-package runtime
+package runner
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 )
 
 // accept makes tasks of leases and starts what has a slot.
-func (r *Runtime) accept(ctx context.Context, leases []*queue.Lease) {
+func (r *Runner) accept(ctx context.Context, leases []*queue.Lease) {
 	if len(leases) == 0 {
 		return
 	}
@@ -27,7 +27,7 @@ func (r *Runtime) accept(ctx context.Context, leases []*queue.Lease) {
 	r.fill()
 }
 
-func (r *Runtime) newTask(lease *queue.Lease) *task {
+func (r *Runner) newTask(lease *queue.Lease) *task {
 	t := &task{lease: lease, handler: r.handlers[lease.Job.Name], now: r.options.Clock.Now, beat: r.keeper.renewOne}
 	t.logger = slog.New(lines{task: t, next: r.options.Log.Handler().WithAttrs([]slog.Attr{
 		slog.String("job_name", lease.Job.Name), slog.String("job_id", lease.Job.ID.Hex()), slog.Int("attempt", lease.Attempt),
@@ -40,7 +40,7 @@ func (r *Runtime) newTask(lease *queue.Lease) *task {
 
 // fill starts waiting tasks while slots are free. Whoever frees a slot calls
 // it, so no goroutine stands between a free slot and the next job.
-func (r *Runtime) fill() {
+func (r *Runner) fill() {
 	for {
 		t := r.table.next()
 		if t == nil {
@@ -51,7 +51,7 @@ func (r *Runtime) fill() {
 	}
 }
 
-func (r *Runtime) execute(t *task) {
+func (r *Runner) execute(t *task) {
 	defer r.handlersRunning.Done()
 	for t != nil {
 		began := r.options.Clock.Now()
@@ -68,7 +68,7 @@ func (r *Runtime) execute(t *task) {
 }
 
 // judge turns what a handler returned into an outcome.
-func (r *Runtime) judge(t *task, result bson.RawValue, stack string, err error) queue.Ending {
+func (r *Runner) judge(t *task, result bson.RawValue, stack string, err error) queue.Ending {
 	ending := t.ending()
 	ending.Result, ending.Stack = result, cutText(stack, maxStack)
 	if err != nil {
@@ -97,7 +97,7 @@ func (r *Runtime) judge(t *task, result bson.RawValue, stack string, err error) 
 }
 
 // retry plans the next attempt, or none when they are exhausted.
-func (r *Runtime) retry(t *task, ending *queue.Ending) {
+func (r *Runner) retry(t *task, ending *queue.Ending) {
 	policy := t.handler.definition.Retry
 	if set := r.retries.Load(); set != nil {
 		if override, ok := (*set)[t.lease.Job.Name]; ok {
@@ -113,7 +113,7 @@ func (r *Runtime) retry(t *task, ending *queue.Ending) {
 }
 
 // setRetries publishes the retry policies that operators have set.
-func (r *Runtime) setRetries(settings map[string]job.Settings) {
+func (r *Runner) setRetries(settings map[string]job.Settings) {
 	retries := map[string]job.Retry{}
 	for name, s := range settings {
 		if s.Retry != nil {
@@ -123,7 +123,7 @@ func (r *Runtime) setRetries(settings map[string]job.Settings) {
 	r.retries.Store(&retries)
 }
 
-func (r *Runtime) logEnding(ending queue.Ending, took time.Duration) {
+func (r *Runner) logEnding(ending queue.Ending, took time.Duration) {
 	attrs := []any{
 		slog.String("job_name", ending.Lease.Job.Name), slog.String("job_id", ending.Lease.Job.ID.Hex()),
 		slog.Int("attempt", ending.Lease.Attempt), slog.String("outcome", string(ending.Outcome)), slog.Duration("took", took),

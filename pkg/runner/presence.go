@@ -1,4 +1,4 @@
-package runtime
+package runner
 
 import (
 	"context"
@@ -32,7 +32,7 @@ const (
 
 // presence is this process' place in the fleet, and its eye on the others.
 type presence struct {
-	*Runtime
+	*Runner
 	mu       sync.Mutex
 	self     fleet.Instance
 	isBusy   bool
@@ -42,8 +42,8 @@ type presence struct {
 	watchers chan struct{}
 }
 
-func newPresence(r *Runtime) *presence {
-	return &presence{Runtime: r, watchers: make(chan struct{}, 1)}
+func newPresence(r *Runner) *presence {
+	return &presence{Runner: r, watchers: make(chan struct{}, 1)}
 }
 
 func (p *presence) id() string {

@@ -1,0 +1,4 @@
+package mongoqueue
+
+// Differs is differs, for the wire test.
+var Differs = differs
