@@ -169,6 +169,9 @@ type Ending struct {
 	// Keep it when a failed Record is repeated: it is how a repeated call
 	// recognises what the first one wrote. Zero = now.
 	FinishedAt time.Time
+	// Unstarted says of a released run that its handler was never called: it
+	// leaves no record, and the job is as it was before the lease.
+	Unstarted bool
 	// RunAgainAt is the time of the next attempt of job.Retrying and
 	// job.Snoozed.
 	RunAgainAt time.Time
@@ -237,8 +240,10 @@ type Consumer interface {
 	// recorded: repeat the call with the same endings.
 	Record(ctx context.Context, endings []Ending) (results []error, err error)
 	// Rescue releases everything that a dead instance held, and marks its
-	// open runs as lost. It returns how many jobs are due again.
-	Rescue(ctx context.Context, instance string) (int, error)
+	// open runs as lost. It returns how many jobs are due again. An instance
+	// that lives calls it for itself when a Lease failed and may have claimed
+	// more than it knows of; keep is what it does know.
+	Rescue(ctx context.Context, instance string, keep ...*Lease) (int, error)
 }
 
 // Inspector reads the queue.

@@ -23,8 +23,8 @@ func (r *Runner) accept(ctx context.Context, leases []*queue.Lease) {
 		tasks[i] = r.newTask(lease)
 	}
 	r.table.add(tasks)
-	r.presence.busy(ctx)
 	r.fill()
+	r.presence.busy(ctx)
 }
 
 func (r *Runner) newTask(lease *queue.Lease) *task {

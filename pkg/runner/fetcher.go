@@ -17,6 +17,8 @@ const (
 	// linger lets freed slots gather before a lease, so that a batch is worth
 	// its three commands.
 	linger = 10 * time.Millisecond
+	// leaseTimeout bounds one lease, with all its commands.
+	leaseTimeout = 30 * time.Second
 	// horizon is how far ahead a look sees the next due time.
 	horizon = time.Minute
 	// settingsAge is how old settings may be when something is leased.
@@ -33,6 +35,7 @@ type fetcher struct {
 	expiredAt    time.Time
 	nextDue      time.Time // by the server's clock
 	interval     time.Duration
+	doubt        bool // a failed lease may have claimed jobs
 	backlog      bool // the last look left due jobs behind
 	failureDelay time.Duration
 }
@@ -71,13 +74,38 @@ func (f *fetcher) look(ctx context.Context) {
 }
 
 func (f *fetcher) lease(ctx context.Context, request queue.LeaseRequest) (queue.Batch, error) {
-	batch, err := f.options.Store.Lease(ctx, request)
-	// Leases that came with an error are held all the same: the claim stands.
-	f.accept(ctx, batch.Leases)
-	if err == nil {
-		f.options.Metrics.leased(len(batch.Leases))
+	// Stopping must not cut a claim in two: what was claimed must be known.
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), leaseTimeout, errLeaseTimeout)
+	defer cancel()
+	if err := f.clearDoubt(ctx); err != nil {
+		return queue.Batch{}, err
 	}
-	return batch, err
+	batch, err := f.options.Store.Lease(ctx, request)
+	if err != nil {
+		f.doubt = true
+		return batch, err
+	}
+	f.accept(ctx, batch.Leases)
+	f.options.Metrics.leased(len(batch.Leases))
+	return batch, nil
+}
+
+// clearDoubt hands back what a failed lease may have claimed without our
+// knowing. Nobody else would: this process is alive, so its peers do not
+// rescue it.
+func (f *fetcher) clearDoubt(ctx context.Context) error {
+	if !f.doubt {
+		return nil
+	}
+	var keep []*queue.Lease
+	for _, t := range f.table.tasks() {
+		keep = append(keep, t.lease)
+	}
+	if _, err := f.options.Store.Rescue(ctx, f.presence.id(), keep...); err != nil {
+		return err
+	}
+	f.doubt = false
+	return nil
 }
 
 // request asks for as much as there is room for, of the names that may run.

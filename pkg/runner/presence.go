@@ -15,13 +15,17 @@ import (
 	"github.com/etrainer/backend/pkg/wake"
 )
 
-// A process that holds leases says so every two seconds, and is dead for its
-// peers eight seconds after it last did. One that holds none has nothing to
+// A process that holds leases says so every two seconds, and is suspect for
+// its peers six seconds after it last did. One that holds none has nothing to
 // lose, so it beats seldom. Peers look every five seconds while anybody is
-// busy: a crash is noticed within thirteen.
+// busy, and once more before they believe that somebody is dead: after an
+// outage of the database every heartbeat is late, and nobody is dead. A crash
+// is noticed within fourteen seconds.
 const (
 	busyBeat    = 2 * time.Second
-	busyExpiry  = 8 * time.Second
+	busyExpiry  = 6 * time.Second
+	confirm     = 3 * time.Second // more than a beat
+	beatTimeout = 5 * time.Second
 	idleBeat    = 30 * time.Second
 	idleExpiry  = 90 * time.Second
 	busyWatch   = 5 * time.Second
@@ -36,14 +40,15 @@ type presence struct {
 	mu       sync.Mutex
 	self     fleet.Instance
 	isBusy   bool
-	beatAt   time.Time // local clock: when to beat next
-	watchAt  time.Time // local clock: when to look at the others next
-	stirred  time.Time // local clock: when somebody may last have become busy
-	watchers chan struct{}
+	beatAt   time.Time            // local clock: when to beat next
+	watchAt  time.Time            // local clock: when to look at the others next
+	stirred  time.Time            // local clock: when somebody may last have become busy
+	suspects map[string]time.Time // expired at the last look, and when each was last seen alive
+	beating  sync.Mutex           // one beat at a time, or an older one could win
 }
 
 func newPresence(r *Runner) *presence {
-	return &presence{Runner: r, watchers: make(chan struct{}, 1)}
+	return &presence{Runner: r}
 }
 
 func (p *presence) id() string {
@@ -86,7 +91,6 @@ func (p *presence) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.Chan():
-		case <-p.watchers:
 		}
 	}
 }
@@ -132,20 +136,22 @@ func (p *presence) knownBusy() bool {
 	return p.isBusy
 }
 
-// beat renews the declaration. When that fails for longer than the last one
-// stands, peers take the leases, so the handlers must stop.
+// beat renews the declaration. When that fails the handlers go on: as long as
+// the database is away for everybody, nobody takes their leases; and if peers
+// do, the first beat that arrives says so.
 func (p *presence) beat(ctx context.Context) {
+	p.beating.Lock()
+	defer p.beating.Unlock()
 	held, _ := p.table.load()
 	every, expiry := idleBeat, idleExpiry
 	if held > 0 {
 		every, expiry = busyBeat, busyExpiry
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, busyBeat, errBeatTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, beatTimeout, errBeatTimeout)
 	defer cancel()
 	p.mu.Lock()
 	self := p.self
 	p.mu.Unlock()
-	expired := self.ExpiresAt
 	self.SeenAt = p.options.Now()
 	self.ExpiresAt, self.InFlight, self.Draining = self.SeenAt.Add(expiry), held, p.draining.Load()
 	err := p.options.Registry.Beat(ctx, self)
@@ -163,9 +169,6 @@ func (p *presence) beat(ctx context.Context) {
 		}
 	default:
 		p.options.Log.WarnContext(ctx, "heartbeat not stored", slog.Any("error", err))
-		if held > 0 && p.options.Now().After(expired) {
-			p.keeper.loseAll()
-		}
 	}
 }
 
@@ -180,6 +183,10 @@ func (p *presence) watchIfDue(ctx context.Context) {
 	anyBusy := p.watch(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(p.suspects) > 0 {
+		p.watchAt = now.Add(confirm)
+		return
+	}
 	every := idleWatch
 	if anyBusy || now.Sub(p.stirred) < stirredFor && !p.stirred.IsZero() {
 		every = busyWatch
@@ -195,15 +202,19 @@ func (p *presence) watch(ctx context.Context) (anyBusy bool) {
 		return true
 	}
 	now, self := p.options.Now(), p.id()
+	suspects := map[string]time.Time{}
 	for _, instance := range instances {
 		switch {
 		case instance.ID == self:
 		case instance.ExpiresAt.After(now):
 			anyBusy = anyBusy || instance.Kind == fleet.Worker && instance.Busy()
-		default:
+		case p.suspects[instance.ID].Equal(instance.SeenAt):
 			p.rescue(ctx, instance)
+		default:
+			suspects[instance.ID] = instance.SeenAt
 		}
 	}
+	p.suspects = suspects
 	return anyBusy
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/etrainer/backend/pkg/queue/queuetest"
 )
 
-
 func TestMain(m *testing.M) { mongotest.Main(m) }
 
 func TestConformance(t *testing.T) {

@@ -126,7 +126,9 @@ func (s *Store) ChangeSettings(ctx context.Context, settings job.Settings) error
 }
 
 // Pause implements queue.Controller.
-func (s *Store) Pause(ctx context.Context, name, by string) error { return s.pause(ctx, name, by, true) }
+func (s *Store) Pause(ctx context.Context, name, by string) error {
+	return s.pause(ctx, name, by, true)
+}
 
 // Resume implements queue.Controller.
 func (s *Store) Resume(ctx context.Context, name, by string) error {

@@ -12,7 +12,7 @@ import (
 // write at the end of a run is written here, but for cancelledAt.
 func outcomeUpdate(ending queue.Ending) bson.D {
 	if ending.Outcome == job.Released {
-		return releaseUpdate(ending.Lease)
+		return releaseUpdate(ending)
 	}
 	document := ending.Lease.Job
 	finished := job.Date(ending.FinishedAt)
@@ -58,15 +58,19 @@ func withNulls(fields bson.D, document *job.Document) bson.D {
 	return fields
 }
 
-// releaseUpdate hands a job back as if it had never been leased. Like Agenda
-// 6.2.6 it removes lockedAt rather than setting it to null.
-func releaseUpdate(lease *queue.Lease) bson.D {
-	fields := bson.D{{Key: "nextRunAt", Value: job.Date(lease.Tick)}}
+// releaseUpdate hands a job back. Like Agenda 6.2.6 it removes lockedAt rather
+// than setting it to null. A job whose handler was never called is as if it
+// had never been leased; of one that was interrupted, lastRunAt leads the next
+// holder to the record of this run.
+func releaseUpdate(ending queue.Ending) bson.D {
+	fields := bson.D{{Key: "nextRunAt", Value: job.Date(ending.Lease.Tick)}}
 	unset := bson.D{{Key: "lockedAt", Value: ""}}
-	if lease.Previous.IsZero() {
+	switch previous := ending.Lease.Previous; {
+	case !ending.Unstarted:
+	case previous.IsZero():
 		unset = append(unset, bson.E{Key: "lastRunAt", Value: ""})
-	} else {
-		fields = append(fields, bson.E{Key: "lastRunAt", Value: job.Date(lease.Previous)})
+	default:
+		fields = append(fields, bson.E{Key: "lastRunAt", Value: job.Date(previous)})
 	}
 	return update(fields, unset)
 }

@@ -192,7 +192,7 @@ func (s *Store) notRecorded(ctx context.Context, endings []queue.Ending) ([]queu
 // of one process are unique to the millisecond, so two of them are proof.
 func recorded(d *job.Document, ending queue.Ending) bool {
 	if ending.Outcome == job.Released {
-		return d.LastRunAt.Equal(ending.Lease.Previous) && !d.LockedAt.Equal(ending.Lease.Stamp)
+		return !d.LockedAt.Equal(ending.Lease.Stamp) && d.NextRunAt.Equal(ending.Lease.Tick)
 	}
 	return d.LastRunAt.Equal(ending.Lease.StartedAt) && d.LastFinishedAt.Equal(ending.FinishedAt)
 }

@@ -40,16 +40,14 @@ func (s *Store) Renew(ctx context.Context, leases []*queue.Lease) ([]*queue.Leas
 // held matches the jobs of leases that are still ours. All leases of one call
 // have one holder.
 func held(leases []*queue.Lease) bson.D {
-	ids := make([]bson.ObjectID, len(leases))
 	stamps := []bson.DateTime{}
-	for i, lease := range leases {
-		ids[i] = lease.Job.ID
+	for _, lease := range leases {
 		if stamp := bson.NewDateTimeFromTime(lease.Stamp); !slices.Contains(stamps, stamp) {
 			stamps = append(stamps, stamp)
 		}
 	}
 	return bson.D{
-		{Key: "_id", Value: in(ids)},
+		{Key: "_id", Value: in(jobIDs(leases))},
 		{Key: "lockedAt", Value: in(stamps)},
 		{Key: "lastModifiedBy", Value: textOrNull(leases[0].Holder)},
 	}
@@ -57,12 +55,8 @@ func held(leases []*queue.Lease) bson.D {
 
 // without returns the leases whose job does not carry the stamp.
 func (s *Store) without(ctx context.Context, leases []*queue.Lease, stamp any) ([]*queue.Lease, error) {
-	ids := make([]bson.ObjectID, len(leases))
-	for i, lease := range leases {
-		ids[i] = lease.Job.ID
-	}
 	cursor, err := s.jobs.Find(ctx, bson.D{
-		{Key: "_id", Value: in(ids)}, {Key: "lockedAt", Value: stamp},
+		{Key: "_id", Value: in(jobIDs(leases))}, {Key: "lockedAt", Value: stamp},
 		{Key: "lastModifiedBy", Value: textOrNull(leases[0].Holder)},
 	}, options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
 	if err != nil {

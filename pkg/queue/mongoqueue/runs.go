@@ -73,15 +73,19 @@ func (s *Store) Report(ctx context.Context, reports []queue.Ending) error {
 // were never opened, updates for the others.
 func (s *Store) recordRuns(ctx context.Context, endings []queue.Ending) error {
 	var models []mongo.WriteModel
-	for i := range endings {
-		run := s.runOf(endings[i].Lease)
-		fillRun(run, endings[i])
-		if endings[i].Lease.RunOpen {
+	for _, ending := range endings {
+		run := s.runOf(ending.Lease)
+		fillRun(run, ending)
+		switch {
+		case ending.Unstarted: // there was no run
+		case ending.Lease.RunOpen:
 			models = append(models, mongo.NewUpdateOneModel().SetFilter(bson.D{
 				{Key: "_id", Value: run.ID},
 				{Key: "outcome", Value: in([]job.Outcome{job.Open, job.Lost})},
 			}).SetUpdate(set(runFields(run))))
-		} else {
+		case ending.Outcome == job.Lost:
+			models = append(models, lostRun(run))
+		default:
 			models = append(models, mongo.NewInsertOneModel().SetDocument(run))
 		}
 	}

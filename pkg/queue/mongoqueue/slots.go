@@ -2,8 +2,8 @@ package mongoqueue
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -135,8 +135,8 @@ func slotsOf(leases []*queue.Lease) map[string][]slot {
 	return byName
 }
 
-// freeSlotsOf frees every place of a dead holder.
-func (s *Store) freeSlotsOf(ctx context.Context, holder string) error {
+// freeSlotsOf frees every place of a holder but those of the leases to keep.
+func (s *Store) freeSlotsOf(ctx context.Context, holder string, keep []*queue.Lease) error {
 	cursor, err := s.settings.Find(ctx, bson.D{{Key: "slots.holder", Value: holder}})
 	if err != nil {
 		return err
@@ -151,10 +151,11 @@ func (s *Store) freeSlotsOf(ctx context.Context, holder string) error {
 	dead := map[string][]slot{}
 	for _, settings := range found {
 		for _, place := range settings.Slots {
-			if place.Holder == holder {
+			used := slices.ContainsFunc(keep, func(lease *queue.Lease) bool { return lease.Slot == place.Token })
+			if place.Holder == holder && !used {
 				dead[settings.Name] = append(dead[settings.Name], place)
 			}
 		}
 	}
-	return errors.Join(s.freeSlots(ctx, dead))
+	return s.freeSlots(ctx, dead)
 }

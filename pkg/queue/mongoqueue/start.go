@@ -18,10 +18,11 @@ import (
 // start completes claimed leases: it finds out which of them continue an
 // unfinished run, and plans the next tick of recurring jobs. It returns the
 // leases whose run is to go on; those that a policy decided otherwise are
-// settled here.
+// settled here. After an error the whole batch is in doubt: Rescue hands it
+// back.
 func (s *Store) start(ctx context.Context, search search, leases []*queue.Lease) ([]*queue.Lease, error) {
 	if err := s.resume(ctx, leases); err != nil {
-		return leases, fmt.Errorf("look up earlier runs: %w", err)
+		return nil, fmt.Errorf("look up earlier runs: %w", err)
 	}
 	var run, recurring []*queue.Lease
 	var models []mongo.WriteModel
@@ -38,7 +39,7 @@ func (s *Store) start(ctx context.Context, search search, leases []*queue.Lease)
 			s.recordSkip(ctx, lease)
 		case planSpawn:
 			if err := s.spawn(ctx, lease); err != nil {
-				return run, err
+				return nil, err
 			}
 			models = append(models, fenced(lease, set(bson.D{
 				{Key: "lockedAt", Value: nil}, {Key: "nextRunAt", Value: job.Date(lease.NextRunAt)},
@@ -55,7 +56,7 @@ func (s *Store) start(ctx context.Context, search search, leases []*queue.Lease)
 		return run, nil
 	}
 	if _, err := s.jobs.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false)); err != nil {
-		return run, fmt.Errorf("start recurring jobs: %w", err)
+		return nil, fmt.Errorf("start recurring jobs: %w", err)
 	}
 	return append(run, recurring...), nil
 }
@@ -169,7 +170,13 @@ func (s *Store) resume(ctx context.Context, leases []*queue.Lease) error {
 	}
 	for _, run := range runs {
 		lease := byJob[run.JobID]
-		if !run.StartedAt.Equal(lease.Previous) || !run.Outcome.Unfinished() {
+		if !run.StartedAt.Equal(lease.Previous) {
+			continue
+		}
+		if !run.Outcome.Unfinished() {
+			if run.Tick.Equal(lease.Tick) { // planned anew for the same instant
+				lease.Attempt = run.Attempt + 1
+			}
 			continue
 		}
 		lease.Tick, lease.Attempt, lease.Failures = run.Tick.UTC(), run.Attempt+1, run.Failures

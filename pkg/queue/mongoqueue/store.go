@@ -180,6 +180,8 @@ func set(fields bson.D) bson.D { return bson.D{{Key: "$set", Value: fields}} }
 
 func in[T any](values []T) bson.D { return bson.D{{Key: "$in", Value: values}} }
 
+func notIn[T any](values []T) bson.D { return bson.D{{Key: "$nin", Value: values}} }
+
 // anyDate matches every stored date: comparisons match within one BSON type,
 // so null, absent and text are out.
 var anyDate = bson.D{{Key: "$gt", Value: bson.DateTime(-1 << 62)}}

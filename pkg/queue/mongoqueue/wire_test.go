@@ -175,7 +175,7 @@ var actions = map[string]func(w wire){
 	"ag-078": func(w wire) { w.run("", handlerTime, success) },
 	"ag-083": func(w wire) { // one runs on, the other had not started: it is handed back
 		leases := w.lease("")
-		_, err := w.store.Record(w.t.Context(), []queue.Ending{{Lease: leases[1], Outcome: job.Released}})
+		_, err := w.store.Record(w.t.Context(), []queue.Ending{{Lease: leases[1], Outcome: job.Released, Unstarted: true}})
 		w.must(err)
 	},
 	"ag-100": func(w wire) {

@@ -89,14 +89,42 @@ var recordTests = map[string]func(*testing.T, *suite){
 	},
 	"a released job is as it was before": func(t *testing.T, s *suite) {
 		id := s.enqueue(queue.Request{Name: "a", RunAt: Start.Add(-time.Minute)})[0].ID
-		if err := s.record(queue.Ending{Lease: s.leaseOne("worker@w1", "a"), Outcome: job.Released}); err != nil {
+		if err := s.record(queue.Ending{Lease: s.leaseOne("worker@w1", "a"), Outcome: job.Released, Unstarted: true}); err != nil {
 			t.Fatal(err)
 		}
 		got := s.get(id)
 		s.sameTime("nextRunAt", got.NextRunAt, Start.Add(-time.Minute))
 		s.sameTime("lastRunAt", got.LastRunAt, time.Time{})
 		s.state(id, job.Queued)
+		if runs := s.runs(id); len(runs) != 0 {
+			t.Errorf("%d runs recorded, but the handler was never called", len(runs))
+		}
 		s.succeed(s.leaseOne("worker@w2", "a"))
+	},
+	"an interrupted run is handed back and continued": func(t *testing.T, s *suite) {
+		id := s.enqueue(queue.Request{Name: "a", RunAt: Start.Add(-time.Minute)})[0].ID
+		if err := s.record(queue.Ending{Lease: s.leaseOne("worker@w1", "a"), Outcome: job.Released}); err != nil {
+			t.Fatal(err)
+		}
+		s.state(id, job.Queued)
+		lease := s.leaseOne("worker@w2", "a")
+		s.sameTime("tick", lease.Tick, Start.Add(-time.Minute))
+		if lease.Attempt != 2 || lease.Failures != 0 {
+			t.Errorf("attempt %d, failures %d; want 2 and 0", lease.Attempt, lease.Failures)
+		}
+		s.succeed(lease)
+		if runs := s.runs(id); len(runs) != 2 || runs[0].Outcome != job.Succeeded || runs[1].Outcome != job.Released {
+			t.Errorf("runs: %+v; want succeeded after released", runs)
+		}
+	},
+	"what a failed lease may have claimed is handed back, and the rest kept": func(t *testing.T, s *suite) {
+		s.enqueue(queue.Request{Name: "a"}, queue.Request{Name: "a"})
+		leases := s.lease(want("worker@w1", 2, "a"))
+		if n, err := s.Store.Rescue(s.ctx(), "worker@w1", leases[0]); err != nil || n != 1 {
+			t.Fatalf("Rescue: %d, %v; want 1", n, err)
+		}
+		s.succeed(leases[0])
+		s.state(leases[1].Job.ID, job.Queued)
 	},
 	"recording twice is recording once": func(t *testing.T, s *suite) {
 		id := s.enqueue(queue.Request{Name: "a"})[0].ID

@@ -19,6 +19,7 @@ const settleTime = 3 * time.Second
 
 var (
 	errRecordTimeout = errors.New("recording outcomes took too long")
+	errLeaseTimeout  = errors.New("leasing took too long")
 	errKeepTimeout   = errors.New("renewing leases took too long")
 	errBeatTimeout   = errors.New("the heartbeat took too long")
 )
@@ -124,10 +125,10 @@ func (r *Runner) Stop(ctx context.Context) error {
 	}
 	r.started = false
 	r.draining.Store(true)
-	errs := []error{r.loops.fetch.Stop(ctx)}
+	errs := []error{r.loops.fetch.Stop(ctx), r.fetcher.clearDoubt(ctx)}
 	for _, t := range r.table.drain() {
 		ending := t.ending()
-		ending.Outcome = job.Released
+		ending.Outcome, ending.Unstarted = job.Released, true
 		r.recorder.take(t, ending)
 	}
 	r.presence.beat(ctx)
