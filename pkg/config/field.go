@@ -1,0 +1,174 @@
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/etrainer/backend/pkg/redact"
+)
+
+// field is one variable of a configuration struct.
+type field struct {
+	goName   string
+	names    []string // the variable, then its other names
+	help     string
+	fallback string // the default
+	required bool
+	value    reflect.Value
+	kind     reflect.StructField
+	prefix   string
+}
+
+var secretType = reflect.TypeFor[Secret]()
+
+// fieldsOf lists the variables of the struct that target points to, in the
+// order of its fields.
+func fieldsOf(target any) ([]field, error) {
+	v := reflect.ValueOf(target)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return nil, fmt.Errorf("the configuration has to be a pointer to a struct, not %T", target)
+	}
+	return walk(v.Elem(), "", ""), nil
+}
+
+func walk(v reflect.Value, path, prefix string) []field {
+	var out []field
+	for i := range v.NumField() {
+		kind := v.Type().Field(i)
+		if !kind.IsExported() {
+			continue
+		}
+		tag, tagged := kind.Tag.Lookup("env")
+		switch {
+		case tagged && tag != "-":
+			out = append(out, newField(v.Field(i), kind, path, prefix))
+		case !tagged && kind.Type.Kind() == reflect.Struct:
+			out = append(out, walk(v.Field(i), path+kind.Name+".", prefix+kind.Tag.Get("envPrefix"))...)
+		}
+	}
+	return out
+}
+
+func newField(v reflect.Value, kind reflect.StructField, path, prefix string) field {
+	name, options, _ := strings.Cut(kind.Tag.Get("env"), ",")
+	f := field{
+		goName:   path + kind.Name,
+		names:    []string{prefix + name},
+		help:     kind.Tag.Get("help"),
+		fallback: kind.Tag.Get("envDefault"),
+		value:    v,
+		kind:     kind,
+		prefix:   prefix,
+	}
+	for option := range strings.SplitSeq(options, ",") {
+		f.required = f.required || option == "required" || option == "notEmpty"
+	}
+	for alias := range strings.SplitSeq(kind.Tag.Get("envAlias"), ",") {
+		if alias = strings.TrimSpace(alias); alias != "" {
+			f.names = append(f.names, alias)
+		}
+	}
+	return f
+}
+
+// parse lets the env package parse this one field, in a struct of its own, so
+// that an error is known to be this field's.
+func (f field) parse(text string) error {
+	alone := reflect.New(reflect.StructOf([]reflect.StructField{{Name: f.kind.Name, Type: f.kind.Type, Tag: f.kind.Tag}}))
+	environment := map[string]string{}
+	if text != "" {
+		environment[f.names[0]] = text
+	}
+	alone.Elem().Field(0).Set(f.value)
+	if err := env.ParseWithOptions(alone.Interface(), env.Options{Environment: environment, Prefix: f.prefix}); err != nil {
+		return err
+	}
+	f.value.Set(alone.Elem().Field(0))
+	f.trimElements()
+	return nil
+}
+
+func (f field) trim(text string) string {
+	if f.secret() {
+		return text
+	}
+	return strings.TrimSpace(text)
+}
+
+// trimElements drops the white space around the elements of a list, and empty
+// elements.
+func (f field) trimElements() {
+	list, ok := reflect.TypeAssert[[]string](f.value)
+	if !ok {
+		return
+	}
+	kept := make([]string, 0, len(list))
+	for _, each := range list {
+		if each = strings.TrimSpace(each); each != "" {
+			kept = append(kept, each)
+		}
+	}
+	if len(list) > 0 {
+		f.value.Set(reflect.ValueOf(kept))
+	}
+}
+
+// secret reports whether the value must not be shown: by its type, or because
+// it is text with a name like a secret's.
+func (f field) secret() bool {
+	return f.kind.Type == secretType || f.kind.Type.Kind() == reflect.String && redact.Key(f.names[0])
+}
+
+func (f field) missing() *Problem {
+	mend := "set it"
+	if f.help != "" {
+		mend += " (" + f.help + ")"
+	}
+	return &Problem{Variable: f.names[0], Fault: "is not set", Mend: mend}
+}
+
+// unreadable words what is wrong with a value of this field's type.
+func (f field) unreadable(text string, cause error) *Problem {
+	p := &Problem{Variable: f.names[0], Value: redact.Text(text)}
+	if f.secret() {
+		p.Value = ""
+	}
+	example := func(otherwise string) string {
+		if f.fallback != "" {
+			return f.fallback
+		}
+		return otherwise
+	}
+	kind := f.kind.Type
+	if kind.Kind() == reflect.Slice {
+		kind = kind.Elem()
+	}
+	_, custom := reflect.TypeAssert[encoding.TextUnmarshaler](reflect.New(kind))
+	switch {
+	case custom || kind.Kind() == reflect.Pointer:
+		p.Fault, p.Mend = "cannot be used", redact.Text(cause.Error())
+	case kind == reflect.TypeFor[time.Duration]():
+		p.Fault, p.Mend = "is not a duration", "write a number with a unit, such as "+example("30s")+" (units: ms, s, m, h)"
+	case kind.Kind() == reflect.Bool:
+		p.Fault, p.Mend = "is neither true nor false", "set it to true or false"
+	case errors.Is(cause, strconv.ErrRange):
+		p.Fault, p.Mend = "is too large or too small", "set it to a number such as "+example("10")
+	case kind.Kind() >= reflect.Int && kind.Kind() <= reflect.Uint64:
+		p.Fault, p.Mend = "is not a whole number", "set it to a number such as "+example("10")
+		if kind.Kind() >= reflect.Uint {
+			p.Fault = "is not a whole number of zero or more"
+		}
+	case kind.Kind() == reflect.Float32 || kind.Kind() == reflect.Float64:
+		p.Fault, p.Mend = "is not a number", "set it to a number such as "+example("0.5")
+	default:
+		p.Fault, p.Mend = "cannot be used", redact.Text(cause.Error())
+	}
+	return p
+}

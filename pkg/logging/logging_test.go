@@ -1,0 +1,264 @@
+package logging_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/etrainer/backend/pkg/config"
+	"github.com/etrainer/backend/pkg/logging"
+)
+
+// newLog returns a JSON log and a function that reads the one line in it,
+// without its time.
+func newLog(t *testing.T) (*slog.Logger, func() map[string]any) {
+	t.Helper()
+	var out bytes.Buffer
+	log, _, err := logging.New(logging.Options{Out: &out, Level: "debug"})
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	return log, func() map[string]any {
+		t.Helper()
+		var line map[string]any
+		if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+			t.Fatalf("not one JSON line: %v\n%s", err, out.String())
+		}
+		if _, err := time.Parse(time.RFC3339Nano, fmt.Sprint(line["time"])); err != nil {
+			t.Errorf("time: %v", err)
+		}
+		delete(line, "time")
+		return line
+	}
+}
+
+func TestJSONLine(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log, sync, err := logging.New(logging.Options{Out: &out, Service: "worker", Version: "v1"})
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	log.Debug("not written")
+	log.Warn("job failed", slog.String("job_name", "send-email"), slog.Duration("took", 1500*time.Millisecond), slog.Int("attempt", 2))
+	if err := sync(); err != nil {
+		t.Errorf("sync: %v", err)
+	}
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatalf("not one JSON line: %v\n%s", err, out.String())
+	}
+	if at := fmt.Sprint(line["time"]); !strings.HasSuffix(at, "Z") || len(at) != len("2006-01-02T15:04:05.000Z") {
+		t.Errorf("time = %q, want UTC with milliseconds", at)
+	}
+	delete(line, "time")
+	want := map[string]any{
+		"level": "warn", "msg": "job failed", "service": "worker", "version": "v1",
+		"job_name": "send-email", "took": "1.5s", "attempt": 2.0,
+	}
+	if diff := cmp.Diff(want, line); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+}
+
+func TestConsoleLine(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log, _, err := logging.New(logging.Options{Out: &out, Format: logging.FormatFor("development")})
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	log.Info("running", slog.Int("port", 8080))
+	if got := out.String(); !strings.HasSuffix(got, "INFO  running  {\"port\": 8080}\n") {
+		t.Errorf("line = %q", got)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	if got := logging.FormatFor("production"); got != logging.FormatJSON {
+		t.Errorf("format in production = %q", got)
+	}
+	for _, level := range []string{"debug", "INFO", "Warn", "error", ""} {
+		if _, _, err := logging.New(logging.Options{Level: level}); err != nil {
+			t.Errorf("level %q: %v", level, err)
+		}
+	}
+	tests := map[string]logging.Options{
+		`log level "loud" is unknown: use debug, info, warn or error`: {Level: "loud"},
+		`log format "xml" is unknown: use json or console`:            {Format: "xml"},
+	}
+	for want, options := range tests {
+		if _, _, err := logging.New(options); err == nil || err.Error() != want {
+			t.Errorf("error = %v, want %q", err, want)
+		}
+	}
+}
+
+func TestLevels(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[string]string{"debug": "dIWE", "info": "IWE", "warn": "WE", "error": "E"} {
+		var out bytes.Buffer
+		log, _, err := logging.New(logging.Options{Out: &out, Level: at, Format: logging.FormatConsole})
+		if err != nil {
+			t.Fatalf("New: %v", err)
+		}
+		log.Debug("d")
+		log.Info("I")
+		log.Warn("W")
+		log.Error("E")
+		var got strings.Builder
+		for line := range strings.Lines(out.String()) {
+			got.WriteByte(line[len(line)-2])
+		}
+		if got.String() != want {
+			t.Errorf("level %s writes %q, want %q", at, got.String(), want)
+		}
+	}
+}
+
+func TestContextAttributesStandOnEveryLine(t *testing.T) {
+	t.Parallel()
+	log, read := newLog(t)
+	request := logging.With(t.Context(), slog.String("request_id", "r1"))
+	run := logging.With(request, slog.String("job_id", "j1"), slog.String("token", "hunter2"))
+	logging.With(request, slog.String("job_id", "of a sibling"))
+
+	log.With(slog.String("component", "poller")).InfoContext(run, "leased", slog.Int("jobs", 3))
+	want := map[string]any{
+		"level": "info", "msg": "leased", "request_id": "r1", "job_id": "j1", "token": "[hidden]", "component": "poller", "jobs": 3.0,
+	}
+	if diff := cmp.Diff(want, read()); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+	if got := logging.From(run); len(got) != 3 {
+		t.Errorf("From = %v, want three attributes", got)
+	}
+	if got := logging.From(context.Background()); got != nil {
+		t.Errorf("From of an empty context = %v", got)
+	}
+}
+
+// level is a type that prints itself.
+type level int
+
+func (l level) String() string { return fmt.Sprintf("mongodb://u:hunter2@level%d", int(l)) }
+
+func TestSecretsAreHidden(t *testing.T) {
+	t.Parallel()
+	const uri, hidden = "mongodb://user:hunter2@host/db", "mongodb://[hidden]@host/db"
+	tests := map[string]struct {
+		attr slog.Attr
+		want any
+	}{
+		"key":                {slog.String("password", "hunter2"), "[hidden]"},
+		"part of a key":      {slog.String("accessToken", "hunter2"), "[hidden]"},
+		"empty secret":       {slog.String("password", ""), ""},
+		"any under a key":    {slog.Any("Authorization", []string{"Bearer hunter2"}), "[hidden]"},
+		"number under a key": {slog.Int("tokens", 3), 3.0},
+		"config.Secret":      {slog.Any("value", config.Secret("hunter2")), "[hidden]"},
+		"address":            {slog.String("target", uri), hidden},
+		"error":              {slog.Any("error", fmt.Errorf("ping: %w", errors.New("dial "+uri))), "ping: dial " + hidden},
+		"stringer":           {slog.Any("level", level(1)), "mongodb://[hidden]@level1"},
+		"panic":              {slog.Any("error", (*os.PathError)(nil)), "panic: runtime error: invalid memory address or nil pointer dereference"},
+		"list":               {slog.Any("targets", []string{uri, "x"}), []any{hidden, "x"}},
+		"group":              {slog.Group("mongodb", slog.String("uri", uri), slog.String("secret", "hunter2")), map[string]any{"uri": hidden, "secret": "[hidden]"}},
+		"plain":              {slog.Any("counts", map[string]int{"a": 1}), map[string]any{"a": 1.0}},
+	}
+	for name, test := range tests {
+		for how, add := range map[string]func(*slog.Logger) *slog.Logger{
+			"line":   nil,
+			"logger": func(log *slog.Logger) *slog.Logger { return log.With(test.attr) },
+		} {
+			t.Run(name+" on a "+how, func(t *testing.T) {
+				t.Parallel()
+				log, read := newLog(t)
+				if add != nil {
+					add(log).Info("connected")
+				} else {
+					log.Info("connected", test.attr)
+				}
+				if diff := cmp.Diff(test.want, read()[test.attr.Key]); diff != "" {
+					t.Errorf("value (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+	t.Run("message", func(t *testing.T) {
+		t.Parallel()
+		log, read := newLog(t)
+		log.Info("connect to " + uri)
+		if got := read()["msg"]; got != "connect to "+hidden {
+			t.Errorf("message = %q", got)
+		}
+	})
+}
+
+func TestGroups(t *testing.T) {
+	t.Parallel()
+	log, read := newLog(t)
+	log.WithGroup("pool").Info("stats", slog.Int("open", 2), slog.String("secret", "hunter2"))
+	want := map[string]any{"level": "info", "msg": "stats", "pool": map[string]any{"open": 2.0, "secret": "[hidden]"}}
+	if diff := cmp.Diff(want, read()); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+}
+
+func TestSync(t *testing.T) {
+	t.Parallel()
+	t.Run("pipe", func(t *testing.T) {
+		t.Parallel()
+		reader, writer, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reader.Close()
+		defer writer.Close()
+		_, sync, err := logging.New(logging.Options{Out: writer})
+		if err != nil {
+			t.Fatalf("New: %v", err)
+		}
+		if err := sync(); err != nil {
+			t.Errorf("sync of a pipe: %v", err)
+		}
+	})
+	t.Run("closed file", func(t *testing.T) {
+		t.Parallel()
+		file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, sync, err := logging.New(logging.Options{Out: file})
+		if err != nil {
+			t.Fatalf("New: %v", err)
+		}
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := sync(); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("sync of a closed file = %v, want os.ErrClosed", err)
+		}
+	})
+}
+
+func BenchmarkLine(b *testing.B) {
+	log, _, err := logging.New(logging.Options{Out: bytes.NewBuffer(make([]byte, 0, 1<<20)), Service: "api"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := logging.With(b.Context(), slog.String("request_id", "0123456789abcdef"))
+	b.ReportAllocs()
+	for b.Loop() {
+		log.InfoContext(ctx, "request", slog.String("method", "GET"), slog.String("route", "/health"), slog.Int("status", 200), slog.Duration("took", time.Millisecond))
+	}
+}

@@ -1,0 +1,53 @@
+package mongodb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/etrainer/backend/pkg/mongodb"
+)
+
+func TestIsUnavailable(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		err  error
+		want bool
+	}{
+		"nil":                  {nil, false},
+		"of another sort":      {errors.New("no"), false},
+		"no such document":     {mongo.ErrNoDocuments, false},
+		"duplicate key":        {mongo.CommandError{Code: 11000}, false},
+		"cancelled":            {context.Canceled, false},
+		"deadline":             {fmt.Errorf("find: %w", context.DeadlineExceeded), true},
+		"closed":               {mongo.ErrClientDisconnected, true},
+		"primary steps down":   {fmt.Errorf("find: %w", mongo.CommandError{Code: 189}), true},
+		"majority not reached": {mongo.WriteException{WriteConcernError: &mongo.WriteConcernError{Code: 64}}, true},
+		"labelled":             {mongo.CommandError{Code: 1, Labels: []string{"RetryableWriteError"}}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := mongodb.IsUnavailable(test.err); got != test.want {
+				t.Errorf("IsUnavailable(%v) = %v, want %v", test.err, got, test.want)
+			}
+		})
+	}
+	t.Run("cut off", func(t *testing.T) {
+		t.Parallel()
+		door := newProxy(t, newFake(t, plain).host())
+		client := connect(t, mongodb.Options{URI: "mongodb://" + door.host()})
+		door.setCut(true)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := client.Database().Collection("jobs").InsertOne(ctx, bson.D{})
+		if !mongodb.IsUnavailable(err) {
+			t.Errorf("IsUnavailable(%v) = false, want true", err)
+		}
+	})
+}
