@@ -61,7 +61,7 @@ type enqueue struct {
 	request    Request
 	at         time.Time
 	in         time.Duration
-	when       string
+	when       *string
 	zone       *time.Location
 	anyName    bool
 	priority   *float64
@@ -77,7 +77,7 @@ func In(d time.Duration) Option { return func(e *enqueue) { e.in = d; e.timesGiv
 // When plans the job by text, as schedule.ParseWhen reads it: "now", an
 // instant, epoch milliseconds or an English phrase. zone nil = the client's.
 func When(text string, zone *time.Location) Option {
-	return func(e *enqueue) { e.when, e.zone = text, zone; e.timesGiven++ }
+	return func(e *enqueue) { e.when, e.zone = &text, zone; e.timesGiven++ }
 }
 
 // Priority overrides the definition's priority.
@@ -159,14 +159,14 @@ func (c *Client) runAt(e *enqueue) (time.Time, error) {
 	switch {
 	case e.in != 0:
 		return c.now().Add(e.in), nil
-	case e.when == "":
+	case e.when == nil:
 		return e.at, nil
 	}
 	zone := e.zone
 	if zone == nil {
 		zone = c.options.Zone
 	}
-	at, err := schedule.ParseWhen(e.when, c.now(), zone)
+	at, err := schedule.ParseWhen(*e.when, c.now(), zone)
 	if err != nil {
 		return time.Time{}, errs.Invalid("when", "%s", err)
 	}

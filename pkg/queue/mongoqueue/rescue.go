@@ -18,7 +18,7 @@ import (
 // in the past is also what keeps a holder that only slept from taking its
 // lease back. The broken-off runs are recorded as lost.
 func (s *Store) Rescue(ctx context.Context, instance string, keep ...*queue.Lease) (int, error) {
-	now := s.stamp()
+	now := s.Now()
 	heldBy := bson.D{{Key: "lastModifiedBy", Value: instance}, {Key: "lockedAt", Value: anyDate}}
 	if len(keep) > 0 {
 		heldBy = append(heldBy, bson.E{Key: "_id", Value: notIn(jobIDs(keep))})

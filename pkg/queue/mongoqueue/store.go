@@ -118,8 +118,10 @@ func (s *Store) Prepare(ctx context.Context) error {
 		{Keys: keys("jobId", 1, "startedAt", -1), Options: options.Index().SetName("runsOfJob")},
 		{Keys: keys("worker", 1, "outcome", 1), Options: options.Index().SetName("runsOfWorker")},
 	}
-	if _, err := s.runs.Indexes().CreateMany(ctx, runs); err != nil {
-		return fmt.Errorf("create the indexes of %s: %w", s.runs.Name(), err)
+	for _, index := range runs { // one by one: FerretDB 1.24 breaks the connection when several exist already
+		if _, err := s.runs.Indexes().CreateOne(ctx, index); err != nil {
+			return fmt.Errorf("create the indexes of %s: %w", s.runs.Name(), err)
+		}
 	}
 	return s.prepareOptional(ctx)
 }

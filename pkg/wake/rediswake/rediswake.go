@@ -16,8 +16,9 @@ import (
 	"github.com/etrainer/backend/pkg/wake"
 )
 
-// DefaultChannel is the Redis channel that all processes of one queue share.
-const DefaultChannel = "etrainer:wake"
+// channelPrefix begins the name of every channel; the name of the queue
+// follows, so that queues in different databases can share one Redis.
+const channelPrefix = "etrainer:wake:"
 
 // publishTimeout bounds how long an enqueue waits for a Redis that hangs.
 const publishTimeout = 250 * time.Millisecond
@@ -31,10 +32,10 @@ type Publisher struct {
 	channel string
 }
 
-// NewPublisher returns a Publisher; channel "" = DefaultChannel. Queues in
-// different databases that share one Redis need different channels.
-func NewPublisher(client redis.UniversalClient, channel string) *Publisher {
-	return &Publisher{client: client, channel: orDefault(channel)}
+// NewPublisher returns a Publisher for the queue of that name: that of its
+// database. Publishers and subscribers of one queue must agree on it.
+func NewPublisher(client redis.UniversalClient, queue string) *Publisher {
+	return &Publisher{client: client, channel: channelPrefix + queue}
 }
 
 // Publish implements wake.Publisher. It waits at most a quarter of a second.
@@ -62,10 +63,10 @@ type Subscriber struct {
 	done      chan struct{}
 }
 
-// NewSubscriber returns a Subscriber that is not started; channel "" =
-// DefaultChannel.
-func NewSubscriber(client redis.UniversalClient, channel string, log *slog.Logger) *Subscriber {
-	return &Subscriber{client: client, channel: orDefault(channel), log: log, signals: make(chan wake.Signal, 64)}
+// NewSubscriber returns a Subscriber, which is not started, for the queue of
+// that name.
+func NewSubscriber(client redis.UniversalClient, queue string, log *slog.Logger) *Subscriber {
+	return &Subscriber{client: client, channel: channelPrefix + queue, log: log, signals: make(chan wake.Signal, 64)}
 }
 
 // Start begins to listen. It does not wait for Redis: one that is away is
@@ -163,14 +164,3 @@ func isTimeout(err error) bool {
 	timeout, ok := err.(interface{ Timeout() bool })
 	return ok && timeout.Timeout()
 }
-
-func orDefault(channel string) string {
-	if channel == "" {
-		return DefaultChannel
-	}
-	return channel
-}
-
-// ChannelFor is the channel of the queue in a database, so that queues in
-// different databases can share one Redis.
-func ChannelFor(database string) string { return DefaultChannel + ":" + database }

@@ -98,10 +98,9 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	parts.Add("clock", clock)
 	parts.Add("indexes", preparation{store})
 	if p.redis != nil {
-		channel := rediswake.ChannelFor(db.Name())
-		subscriber := rediswake.NewSubscriber(p.redis, channel, p.log)
+		subscriber := rediswake.NewSubscriber(p.redis, db.Name(), p.log)
 		parts.Add("wake", subscriber)
-		options.Subscriber, options.Publisher = subscriber, rediswake.NewPublisher(p.redis, channel)
+		options.Subscriber, options.Publisher = subscriber, rediswake.NewPublisher(p.redis, db.Name())
 	}
 	parts.Add("runner", runner.New(options))
 	parts.Add("scheduler", scheduler.New(store, catalog.ETrainer(p.cfg.Timezone), nil, p.log))

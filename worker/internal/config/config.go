@@ -3,9 +3,10 @@ package config
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"time"
 
+	"github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/redis"
 )
@@ -31,8 +32,8 @@ type Config struct {
 	RunRetention time.Duration `env:"RUN_RETENTION" envDefault:"720h" help:"how long the records of runs are kept"`
 }
 
-// Zone is Timezone, loaded. Validate has checked it.
-func (c *Config) Zone() *time.Location {
+// Zone is Timezone, loaded; UTC when it is none, which Validate reports.
+func (c Config) Zone() *time.Location {
 	zone, err := time.LoadLocation(c.Timezone)
 	if err != nil {
 		return time.UTC
@@ -40,24 +41,55 @@ func (c *Config) Zone() *time.Location {
 	return zone
 }
 
-// Validate reports every value that cannot work.
-func (c *Config) Validate() error {
-	var problems []error
-	complain := func(wrong bool, format string, args ...any) {
-		if wrong {
-			problems = append(problems, fmt.Errorf(format, args...))
-		}
+// Validate reports every mistake, as config.Problem joined.
+func (c Config) Validate() error {
+	database, err := c.Mongo.Options("", nil, nil)
+	return errors.Join(
+		err,
+		database.Validate(),
+		c.checkRedis(),
+		c.checkZone(),
+		atLeast("WORKER_CONCURRENCY", c.Slots, 1),
+		atLeast("WORKER_JOB_CONCURRENCY", c.PerName, 1),
+		lasts("WORKER_POLL_INTERVAL", c.PollInterval, 100*time.Millisecond),
+		lasts("WORKER_IDLE_INTERVAL", c.IdleInterval, 100*time.Millisecond),
+		lasts("WORKER_SHUTDOWN_TIMEOUT", c.ShutdownTimeout, time.Second),
+		lasts("RUN_RETENTION", c.RunRetention, time.Hour),
+		c.checkPort(),
+	)
+}
+
+func (c Config) checkRedis() error {
+	if _, err := c.Redis.Options(); err != nil {
+		return config.Problem{Variable: "REDIS_URL", Fault: "is not a Redis address", Mend: "write it as redis://:password@host:6379/0"}
 	}
-	complain(c.Port < 0 || c.Port > 65535, "WORKER_PORT is %d; a port is between 0 and 65535 (0 = any free one)", c.Port)
-	complain(c.Slots < 1, "WORKER_CONCURRENCY is %d; at least 1 is needed", c.Slots)
-	complain(c.PerName < 1, "WORKER_JOB_CONCURRENCY is %d; at least 1 is needed", c.PerName)
-	complain(c.PollInterval < 100*time.Millisecond, "WORKER_POLL_INTERVAL is %s; at least 100ms is needed, or the database is kept busy", c.PollInterval)
-	complain(c.IdleInterval < 100*time.Millisecond, "WORKER_IDLE_INTERVAL is %s; at least 100ms is needed, or the database is kept busy", c.IdleInterval)
-	complain(c.ShutdownTimeout < time.Second, "WORKER_SHUTDOWN_TIMEOUT is %s; at least 1s is needed to record what finished", c.ShutdownTimeout)
-	complain(c.RunRetention < time.Hour, "RUN_RETENTION is %s; at least 1h is needed", c.RunRetention)
-	_, err := time.LoadLocation(c.Timezone)
-	complain(err != nil || c.Timezone == "", "JOBS_TIMEZONE is %q, which is not an IANA time zone; write for example Asia/Ho_Chi_Minh", c.Timezone)
-	_, err = c.Redis.Options()
-	complain(err != nil, "%v", err)
-	return errors.Join(problems...)
+	return nil
+}
+
+func (c Config) checkZone() error {
+	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "" {
+		return config.Problem{Variable: "JOBS_TIMEZONE", Value: c.Timezone, Fault: "is not a known time zone", Mend: "set it to an IANA name such as Asia/Ho_Chi_Minh"}
+	}
+	return nil
+}
+
+func (c Config) checkPort() error {
+	if c.Port >= 0 && c.Port <= 65535 {
+		return nil
+	}
+	return config.Problem{Variable: "WORKER_PORT", Value: strconv.Itoa(c.Port), Fault: "is not a port", Mend: "set it to a number from 1 to 65535, or 0 for any free one"}
+}
+
+func atLeast(variable string, value, least int) error {
+	if value >= least {
+		return nil
+	}
+	return config.Problem{Variable: variable, Value: strconv.Itoa(value), Fault: "is too small", Mend: "set it to " + strconv.Itoa(least) + " or more"}
+}
+
+func lasts(variable string, value, least time.Duration) error {
+	if value >= least {
+		return nil
+	}
+	return config.Problem{Variable: variable, Value: value.String(), Fault: "is too short", Mend: "set it to " + least.String() + " or more"}
 }

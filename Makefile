@@ -1,0 +1,118 @@
+# "make" lists what can be made. CI calls these targets and nothing else, so
+# what passes here passes there.
+
+SHELL         := bash
+.SHELLFLAGS   := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Every module builds alone; go.work serves editors only.
+export GOWORK := off
+
+PRODUCT := api worker pkg migrations
+MODULES := $(PRODUCT) tools/dev tools/bench
+BIN     := $(CURDIR)/bin
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+STAMP   := github.com/etrainer/backend/pkg/version
+LDFLAGS := -s -w -X $(STAMP).Version=$(VERSION) -X $(STAMP).Commit=$(COMMIT)
+
+# ARGS goes to the program that a target runs: make bench ARGS="pickup".
+ARGS ?=
+# FUZZTIME is how long "make fuzz" tries each target.
+FUZZTIME ?= 10s
+
+# $(call each,MODULES,COMMAND) runs a command in each module that has packages.
+each = for module in $(1); do ( \
+	cd $$module; if [ -n "$$(go list ./... 2>/dev/null)" ]; then echo "$$module: $(2)"; $(2); fi ) || exit 1; done
+
+##@ Every day
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: dev
+dev: bin/dev build ## run everything here: database, Redis, api, worker, demo data
+	bin/dev up $(ARGS)
+
+.PHONY: test
+test: bin/dev bin/gotestsum ## run all Go tests with the race detector, on engines of their own
+	bin/dev with-engines -- bin/gotestsum --format pkgname --format-hide-empty-pkg --raw-command -- \
+		bash -c 'status=0; for module in $(MODULES); do (cd $$module && go test -json -race -count=1 -timeout 20m ./...) || status=1; done; exit $$status'
+
+.PHONY: check
+check: layers vet lint build tidy-check test ## run the fast part of CI
+
+.PHONY: fmt
+fmt: bin/golangci-lint ## format the code
+	@$(call each,$(MODULES),"$(BIN)/golangci-lint" fmt)
+
+.PHONY: tidy
+tidy: ## write go.mod and go.sum of every module anew
+	@for module in $(MODULES) tools/lint; do echo "$$module: go mod tidy"; (cd $$module && go mod tidy); done
+
+.PHONY: clean
+clean: ## remove what make builds, and the data of "make dev"
+	rm -rf bin coverage .dev
+
+##@ Programs
+
+.PHONY: build
+build: ## build bin/api and bin/worker as they ship: static and stamped
+	cd api && CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "$(BIN)/api" ./cmd/api
+	cd worker && CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "$(BIN)/worker" ./cmd/worker
+
+.PHONY: run-api
+run-api: build ## run the api alone, configured by the environment
+	bin/api
+
+.PHONY: run-worker
+run-worker: build ## run the worker alone, configured by the environment
+	bin/worker
+
+.PHONY: bin/dev
+bin/dev:
+	cd tools/dev && go build -o "$(BIN)/dev" ./cmd/dev
+
+##@ Checks
+
+.PHONY: layers
+layers: ## check who imports whom
+	cd pkg && go test -count=1 -run "^TestLayers" .
+
+.PHONY: vet
+vet: ## run go vet in every module
+	@$(call each,$(MODULES),go vet ./...)
+
+.PHONY: lint
+lint: bin/golangci-lint ## run the linters (.golangci.yaml) in every module
+	@$(call each,$(MODULES),"$(BIN)/golangci-lint" run ./...)
+
+.PHONY: tidy-check
+tidy-check: ## fail when go.mod or go.sum of a module is not tidy
+	@for module in $(MODULES) tools/lint; do echo "$$module: go mod tidy -diff"; (cd $$module && go mod tidy -diff); done
+
+.PHONY: fuzz
+fuzz: ## try each fuzz target for FUZZTIME
+	@for module in $(PRODUCT); do for package in $$(cd $$module && go list ./... 2>/dev/null); do \
+		for target in $$(cd $$module && go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package: $$target"; (cd $$module && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package) || exit 1; \
+		done; done; done
+
+.PHONY: test-interop
+test-interop: bin/dev build ## share one collection with Node's Agenda 5 and 6 (needs Node and npm)
+	tools/interop/run $(ARGS)
+
+.PHONY: bench
+bench: bin/dev build ## measure, beside Node's Agenda 5 and 6 (needs Node and npm)
+	tools/bench/run $(ARGS)
+
+# The linters and test tools, at the versions of tools/lint/go.mod.
+bin/golangci-lint: tools/lint/go.mod
+	cd tools/lint && go build -o "$(BIN)/golangci-lint" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+bin/gotestsum: tools/lint/go.mod
+	cd tools/lint && go build -o "$(BIN)/gotestsum" gotest.tools/gotestsum
+bin/benchstat: tools/lint/go.mod
+	cd tools/lint && go build -o "$(BIN)/benchstat" golang.org/x/perf/cmd/benchstat

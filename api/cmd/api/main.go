@@ -1,0 +1,48 @@
+// Command api serves the HTTP interface of ETrainer.
+//
+//	api           serve until SIGINT or SIGTERM
+//	api ping      ask the api on this machine whether it is alive, for health checks of containers
+//	api version   print the version
+//
+// It is configured by environment variables; see package config. The exit codes
+// are those of package lifecycle.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	_ "time/tzdata" // images without a time zone database
+
+	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/version"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run picks the subcommand and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	command := "serve"
+	if len(args) > 0 {
+		command = args[0]
+	}
+	if len(args) > 1 {
+		fmt.Fprintf(stderr, "api: %s takes no arguments; settings are environment variables\n", command)
+		return lifecycle.ExitBadConfig
+	}
+	switch command {
+	case "serve":
+		return serve(ctx, stderr)
+	case "ping":
+		return ping(ctx, stderr)
+	case "version":
+		fmt.Fprintln(stdout, version.String())
+		return lifecycle.ExitOK
+	default:
+		fmt.Fprintf(stderr, "api: %q is unknown; use serve, ping or version\n", command)
+		return lifecycle.ExitBadConfig
+	}
+}

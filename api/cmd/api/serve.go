@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/etrainer/backend/api/internal/config"
+	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/logging"
+	"github.com/etrainer/backend/pkg/version"
+
+	settings "github.com/etrainer/backend/pkg/config"
+)
+
+// serve runs the api, and returns the exit code.
+func serve(ctx context.Context, stderr io.Writer) int {
+	var cfg config.Config
+	var warnings []string
+	if err := settings.Load(&cfg, settings.Options{Warnings: &warnings}); err != nil {
+		fmt.Fprintln(stderr, "api:", err)
+		return lifecycle.ExitBadConfig
+	}
+	log, flush, err := logging.New(logging.Options{
+		Level: cfg.Level(), Format: logging.FormatFor(cfg.Environment), Out: stderr, Service: "api", Version: version.Version,
+	})
+	if err != nil {
+		fmt.Fprintln(stderr, "api:", err)
+		return lifecycle.ExitBadConfig
+	}
+	defer func() { _ = flush() }() // there is nowhere to report it
+	for _, warning := range warnings {
+		log.WarnContext(ctx, "configuration", slog.String("warning", warning))
+	}
+
+	ctx, release := lifecycle.NotifyContext(ctx)
+	defer release()
+	group, err := wire(ctx, cfg, log)
+	switch {
+	case err == nil:
+		return lifecycle.Run(ctx, log, group, lifecycle.RunOptions{Grace: cfg.Shutdown})
+	case ctx.Err() != nil:
+		log.InfoContext(ctx, "stopped while starting", slog.Any("reason", context.Cause(ctx)))
+		return lifecycle.ExitOK
+	case errors.Is(err, settings.ErrConfig):
+		log.ErrorContext(ctx, "configuration", slog.Any("error", err))
+		return lifecycle.ExitBadConfig
+	default:
+		log.ErrorContext(ctx, "start failed", slog.Any("error", err))
+		return lifecycle.ExitFailed
+	}
+}

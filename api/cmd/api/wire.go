@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/etrainer/backend/api/internal/auth"
+	"github.com/etrainer/backend/api/internal/auth/authmongo"
+	"github.com/etrainer/backend/api/internal/config"
+	"github.com/etrainer/backend/api/internal/health"
+	"github.com/etrainer/backend/api/internal/jobs"
+	"github.com/etrainer/backend/api/internal/middleware"
+	"github.com/etrainer/backend/api/internal/presence"
+	"github.com/etrainer/backend/api/internal/server"
+	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/fleet/mongofleet"
+	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/queue"
+	"github.com/etrainer/backend/pkg/queue/mongoqueue"
+	"github.com/etrainer/backend/pkg/redis"
+	"github.com/etrainer/backend/pkg/wake"
+	"github.com/etrainer/backend/pkg/wake/rediswake"
+)
+
+// wire connects the parts of the program; the group starts and stops them. The
+// port is open when it begins to wait for the database, so that health checks
+// can tell a process that waits from one that is dead.
+func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *lifecycle.Group, err error) {
+	zone, err := cfg.Zone()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := cfg.Redis.Open()
+	if err != nil {
+		return nil, err
+	}
+	listener := server.New(server.Options{Address: cfg.Address(), DrainDelay: cfg.DrainDelay, Log: log})
+	routing := server.RouteOptions{TrustedProxies: cfg.TrustedProxies, Options: middleware.Options{
+		Log: log, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout,
+	}}
+	probes := health.Parts{Redis: pinger(cache), Draining: listener.Draining, Now: time.Now, StartedAt: time.Now(), Log: log}
+	starting, err := server.Starting(routing, health.NewHandler(probes))
+	if err != nil {
+		return nil, err
+	}
+	if err := listener.Listen(ctx, starting); err != nil {
+		return nil, err
+	}
+	client, err := connect(ctx, cfg, log)
+	if err != nil {
+		_ = listener.Stop(context.WithoutCancel(ctx)) // what failed is the connection
+		return nil, err
+	}
+
+	database, clock, instance := client.Database(), mongodb.NewServerClock(client, log), instanceID()
+	registry := mongofleet.New(database, clock.Now)
+	definitions := catalog.ETrainer(cfg.JobsTimezone)
+	store := mongoqueue.New(database, mongoqueue.Options{
+		Collection: cfg.JobsCollection, Name: instance, Now: clock.Now, Zone: zone, Log: log,
+	})
+	producer := queue.NewClient(store, definitions, publisher(cache, database.Name()), queue.ClientOptions{
+		OtherNames: jobs.WorkerNames(registry, clock.Now), Zone: zone, Log: log,
+	})
+	accounts := authmongo.New(database, clock.Now, log)
+	service := auth.NewService(accounts, accounts, auth.NewTokens(auth.TokenOptions{
+		AccessSecret: []byte(cfg.JWTSecret.Reveal()), RefreshSecret: []byte(cfg.JWTRefreshSecret.Reveal()),
+		AccessLifetime: time.Duration(cfg.JWTExpiresIn), RefreshLifetime: time.Duration(cfg.JWTRefreshExpires),
+		Now: clock.Now,
+	}), auth.NewPasswords(cfg.BcryptRounds))
+	handler := jobs.NewHandler(producer, store, registry, definitions, zone)
+	probes.Database, probes.DatabaseName, probes.DatabaseHost = client, database.Name(), client.Target().Host
+	probes.Jobs = handler.Health
+	routes, err := server.Routes(routing, health.NewHandler(probes), service, handler)
+	if err != nil {
+		return nil, err
+	}
+	listener.Use(routes)
+
+	// Started from top to bottom, stopped from bottom to top.
+	group := lifecycle.NewGroup(log)
+	group.Add("database", hooks{stop: client.Close})
+	if cache != nil {
+		group.Add("redis", hooks{stop: func(context.Context) error { return cache.Close() }})
+	}
+	group.Add("server clock", clock)
+	group.Add("job indexes", hooks{start: store.Prepare})
+	group.Add("account indexes", hooks{start: accounts.Prepare})
+	group.Add("presence", presence.New(presence.Options{Registry: registry, ID: instance, Now: clock.Now, Log: log}))
+	group.Add("listener", listener)
+	return group, nil
+}
+
+func connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*mongodb.Client, error) {
+	options, err := cfg.MongoDB.Options("etrainer-api", nil, log)
+	if err != nil {
+		return nil, err
+	}
+	return mongodb.Connect(ctx, options)
+}
+
+// publisher wakes workers through Redis; without one they poll.
+func publisher(cache *redis.Client, queueName string) wake.Publisher {
+	if cache == nil {
+		return wake.Silent{}
+	}
+	return rediswake.NewPublisher(cache, queueName)
+}
+
+// pinger asks Redis for a sign of life; nil = there is none.
+func pinger(cache *redis.Client) func(context.Context) error {
+	if cache == nil {
+		return nil
+	}
+	return func(ctx context.Context) error { return cache.Ping(ctx).Err() }
+}
+
+// instanceID names this process among all others, also those of other
+// containers with the same host name and process id.
+func instanceID() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("api-%s-%d-%s", host, os.Getpid(), rand.Text()[:8])
+}
+
+// hooks is a lifecycle.Service of functions; nil = nothing to do.
+type hooks struct {
+	start, stop func(ctx context.Context) error
+}
+
+func (h hooks) Start(ctx context.Context) error { return call(ctx, h.start) }
+func (h hooks) Stop(ctx context.Context) error  { return call(ctx, h.stop) }
+
+func call(ctx context.Context, f func(context.Context) error) error {
+	if f == nil {
+		return nil
+	}
+	return f(ctx)
+}

@@ -1,0 +1,251 @@
+// Package apitest runs the api for tests: the real routes on a real database.
+// Tests alone import it.
+package apitest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/etrainer/backend/api/internal/auth"
+	"github.com/etrainer/backend/api/internal/auth/authmongo"
+	"github.com/etrainer/backend/api/internal/health"
+	"github.com/etrainer/backend/api/internal/jobs"
+	"github.com/etrainer/backend/api/internal/middleware"
+	"github.com/etrainer/backend/api/internal/server"
+	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/fleet/mongofleet"
+	"github.com/etrainer/backend/pkg/queue"
+	"github.com/etrainer/backend/pkg/queue/mongoqueue"
+	"github.com/etrainer/backend/pkg/wake"
+)
+
+// The secrets that tokens are signed with.
+const (
+	AccessSecret  = "an access secret of at least 32 bytes"
+	RefreshSecret = "a refresh secret of at least 32 bytes"
+)
+
+// BodyLimit is the greatest body that the api takes.
+const BodyLimit = 10 << 20
+
+// Options are the optional parts of an API.
+type Options struct {
+	// Now is the clock. nil = time.Now.
+	Now func() time.Time
+	// Waker receives wake-ups. nil = nobody does.
+	Waker wake.Publisher
+	// Log receives the log. nil = nothing is logged.
+	Log *slog.Logger
+	// OneSecret signs refresh tokens with AccessSecret, as the Node backend does
+	// without JWT_REFRESH_SECRET.
+	OneSecret bool
+}
+
+// API is one instance of the api. Several on one database are replicas.
+type API struct {
+	URL      string
+	Store    *mongoqueue.Store
+	Registry *mongofleet.Registry
+	client   *http.Client
+}
+
+// Start runs an instance on a database until the test ends.
+func Start(t testing.TB, db *mongo.Database, o Options) *API {
+	t.Helper()
+	handler, store, registry := build(t, db, o)
+	listener := httptest.NewServer(handler)
+	transport := &http.Transport{}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		listener.Close()
+	})
+	return &API{URL: listener.URL, Store: store, Registry: registry, client: &http.Client{Transport: transport}}
+}
+
+func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoqueue.Store, *mongofleet.Registry) {
+	t.Helper()
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Waker == nil {
+		o.Waker = wake.Silent{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	zone, err := time.LoadLocation(catalog.DefaultZone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := mongoqueue.New(db, mongoqueue.Options{Name: "apitest", Now: o.Now, Zone: zone})
+	registry := mongofleet.New(db, o.Now)
+	definitions := catalog.ETrainer("")
+	producer := queue.NewClient(store, definitions, o.Waker, queue.ClientOptions{
+		OtherNames: jobs.WorkerNames(registry, o.Now), Zone: zone, Log: o.Log,
+	})
+	accounts := authmongo.New(db, o.Now, o.Log)
+	secrets := auth.TokenOptions{AccessSecret: []byte(AccessSecret), AccessLifetime: time.Hour, RefreshLifetime: 7 * 24 * time.Hour, Now: o.Now}
+	if !o.OneSecret {
+		secrets.RefreshSecret = []byte(RefreshSecret)
+	}
+	service := auth.NewService(accounts, accounts, auth.NewTokens(secrets), auth.NewPasswords(bcrypt.MinCost))
+	handler := jobs.NewHandler(producer, store, registry, definitions, zone)
+	probes := health.NewHandler(health.Parts{
+		Database: pinger{db}, DatabaseName: db.Name(), DatabaseHost: "db.test:27018",
+		Jobs: handler.Health, Draining: func() bool { return false }, Now: o.Now, StartedAt: o.Now(), Log: o.Log,
+	})
+	for _, prepare := range []func(context.Context) error{store.Prepare, accounts.Prepare} {
+		if err := prepare(t.Context()); err != nil {
+			t.Fatalf("prepare: %v", err)
+		}
+	}
+	routes, err := server.Routes(RouteOptions(o.Log), probes, service, handler)
+	if err != nil {
+		t.Fatalf("routes: %v", err)
+	}
+	return routes, store, registry
+}
+
+// RouteOptions are the options of the routes of an API.
+func RouteOptions(log *slog.Logger) server.RouteOptions {
+	return server.RouteOptions{Options: middleware.Options{
+		Log: log, Now: time.Now, Origins: []string{"https://app.test"},
+		BodyLimit: BodyLimit, Timeout: server.RequestTimeout,
+	}}
+}
+
+type pinger struct{ db *mongo.Database }
+
+func (p pinger) Ping(ctx context.Context) error { return p.db.Client().Ping(ctx, nil) }
+
+// Request is one request to the api.
+type Request struct {
+	Method string // "" = GET
+	Path   string
+	Token  string // "" = none
+	// Body is sent as JSON: text as it is, all else encoded. nil = no body.
+	Body   any
+	Header map[string]string
+}
+
+// Reply is the answer to a Request.
+type Reply struct {
+	Status int
+	Header http.Header
+	Text   string
+	// JSON is the body if it is a JSON object.
+	JSON map[string]any
+}
+
+// Do sends a request.
+func (a *API) Do(t testing.TB, r Request) Reply {
+	t.Helper()
+	method := r.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, a.URL+r.Path, bytes.NewReader(encode(t, r.Body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if r.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+r.Token)
+	}
+	for name, value := range r.Header {
+		request.Header.Set(name, value)
+	}
+	answer, err := a.client.Do(request)
+	if err != nil {
+		t.Errorf("%s %s: %v", method, r.Path, err)
+		return Reply{}
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Errorf("%s %s: %v", method, r.Path, err)
+	}
+	reply := Reply{Status: answer.StatusCode, Header: answer.Header, Text: string(text)}
+	if strings.HasPrefix(reply.Text, "{") {
+		if err := json.Unmarshal(text, &reply.JSON); err != nil {
+			t.Errorf("%s %s: %v in %s", method, r.Path, err, text)
+		}
+	}
+	return reply
+}
+
+func encode(t testing.TB, body any) []byte {
+	t.Helper()
+	switch body := body.(type) {
+	case nil:
+		return nil
+	case string:
+		return []byte(body)
+	default:
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+}
+
+// Post sends a JSON body.
+func (a *API) Post(t testing.TB, path, token string, body any) Reply {
+	t.Helper()
+	return a.Do(t, Request{Method: http.MethodPost, Path: path, Token: token, Body: body})
+}
+
+// Get asks for a path.
+func (a *API) Get(t testing.TB, path, token string) Reply {
+	t.Helper()
+	return a.Do(t, Request{Path: path, Token: token})
+}
+
+// At finds a value within the JSON of a reply: At("job", "name").
+func (r Reply) At(path ...string) any {
+	var value any = r.JSON
+	for _, key := range path {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil
+		}
+		value = object[key]
+	}
+	return value
+}
+
+// Password is that of the accounts that Login makes.
+const Password = "correct horse"
+
+// Login registers an account if there is none, and returns the reply of its
+// login.
+func (a *API) Login(t testing.TB, email string) Reply {
+	t.Helper()
+	a.Post(t, "/api/auth/register", "", map[string]any{"name": "Somebody", "email": email, "password": Password})
+	reply := a.Post(t, "/api/auth/login", "", map[string]any{"email": email, "password": Password})
+	if reply.Status != http.StatusOK {
+		t.Fatalf("login of %s: %d %s", email, reply.Status, reply.Text)
+	}
+	return reply
+}
+
+// Token returns an access token; the first account is an administrator.
+func (a *API) Token(t testing.TB, email string) string {
+	t.Helper()
+	token, _ := a.Login(t, email).JSON["token"].(string)
+	return token
+}

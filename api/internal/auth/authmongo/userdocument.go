@@ -1,0 +1,95 @@
+package authmongo
+
+import (
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/etrainer/backend/api/internal/auth"
+	"github.com/etrainer/backend/pkg/job"
+)
+
+// lastLogoutAt is the one field that we add to the accounts. mongoose keeps
+// what it does not know.
+const lastLogoutAt = "lastLogoutAt"
+
+// noDevice is deviceInfo of an account without a device.
+var noDevice = bson.D{{Key: "deviceId", Value: nil}, {Key: "platform", Value: nil}, {Key: "appVersion", Value: nil}}
+
+// optionalFields are the fields of an account that have a default, with it: what
+// mongoose stores in a new account, and shows where an old one lacks the field.
+var optionalFields = bson.D{
+	{Key: "phone", Value: nil},
+	{Key: "avatarUrl", Value: nil},
+	{Key: "dateOfBirth", Value: nil},
+	{Key: "level", Value: int32(0)},
+	{Key: "role", Value: string(auth.RoleUser)},
+	{Key: "gender", Value: "OTHER"},
+	{Key: "registrationMethod", Value: "EMAIL"},
+	{Key: "expoPushToken", Value: nil},
+	{Key: "fcmToken", Value: nil},
+	{Key: "deviceInfo", Value: noDevice},
+}
+
+// newUserDocument is a new account exactly as mongoose stores it.
+func newUserDocument(id bson.ObjectID, user auth.NewUser, role auth.Role, now time.Time) bson.D {
+	now = now.UTC().Truncate(time.Millisecond)
+	document := bson.D{
+		{Key: "_id", Value: id},
+		{Key: "name", Value: user.Name},
+		{Key: "email", Value: user.Email},
+		{Key: "password", Value: user.PasswordHash},
+	}
+	for _, field := range optionalFields {
+		switch {
+		case field.Key == "phone" && user.Phone != "":
+			field.Value = user.Phone
+		case field.Key == "role":
+			field.Value = string(role)
+		}
+		document = append(document, field)
+	}
+	return append(document,
+		bson.E{Key: "createdAt", Value: now}, bson.E{Key: "updatedAt", Value: now}, bson.E{Key: "__v", Value: int32(0)})
+}
+
+// decodeUser reads an account that any version of the Node backend, or we,
+// stored. Values of a wrong type count as absent.
+func decodeUser(raw bson.Raw) (auth.User, error) {
+	elements, err := raw.Elements()
+	if err != nil {
+		return auth.User{}, fmt.Errorf("decode a user: %w", err)
+	}
+	user := auth.User{Role: auth.RoleUser, Profile: defaultProfile()}
+	for _, element := range elements {
+		key, value := element.Key(), element.Value()
+		switch key {
+		case "password":
+			user.PasswordHash, _ = value.StringValueOK()
+			continue
+		case lastLogoutAt:
+			user.LastLogoutAt, _ = value.TimeOK()
+			continue
+		case "_id":
+			id, _ := value.ObjectIDOK()
+			user.ID = id.Hex()
+		case "email":
+			user.Email, _ = value.StringValueOK()
+		case "role":
+			role, _ := value.StringValueOK()
+			user.Role = auth.Role(role)
+		}
+		user.Profile[key] = job.PlainValue(value)
+	}
+	return user, nil
+}
+
+func defaultProfile() map[string]any {
+	profile := make(map[string]any, 2*len(optionalFields))
+	for _, field := range optionalFields {
+		profile[field.Key] = field.Value
+	}
+	profile["deviceInfo"] = map[string]any{"deviceId": nil, "platform": nil, "appVersion": nil}
+	return profile
+}

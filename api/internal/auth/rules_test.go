@@ -1,0 +1,153 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/etrainer/backend/api/internal/auth"
+)
+
+// The expected texts are what the regular expressions of the Node backend make
+// of them in JavaScript.
+func TestSanitiseIsThatOfTheNodeBackend(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"":                                     "",
+		"correct horse":                        "correct horse",
+		"conversation=3":                       "c3",
+		"on1=":                                 "",
+		"on =1":                                "on =1",
+		"ONCLICK  =x":                          "x",
+		"onx\u00a0=y":                          "y",
+		"JavaScript:alert(1)":                  "alert(1)",
+		"javajavascript:script:1":              "1",
+		"a<script>b</script>c":                 "ac",
+		"a<SCRIPT src=x>\nb</Script>c":         "ac",
+		"a<scripts>b</script>c":                "a<scripts>b</script>c",
+		"<script>unclosed":                     "<script>unclosed",
+		"<script>1</script><script>2</script>": "",
+		"oonx=nx=":                             "",
+	}
+	for in, want := range tests {
+		if got := auth.Sanitise(in); got != want {
+			t.Errorf("sanitise(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestPasswords(t *testing.T) {
+	t.Parallel()
+	passwords := auth.NewPasswords(bcrypt.MinCost)
+	hashOf := func(password string) string {
+		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(hash)
+	}
+	long := strings.Repeat("ă", 40) // 80 bytes; the cut falls within bounds of bytes, not letters
+	tests := map[string]struct {
+		hash, password string
+		want           bool
+	}{
+		"right":                            {hashOf("secret1"), "secret1", true},
+		"wrong":                            {hashOf("secret1"), "secret2", false},
+		"of nobody":                        {"", "secret1", false},
+		"of nobody, empty":                 {"", "", false},
+		"prefix of the Node library":       {strings.Replace(hashOf("secret1"), "$2a$", "$2b$", 1), "secret1", true},
+		"hash of the altered form":         {hashOf("c3"), "conversation=3", true},
+		"hash of the raw form":             {hashOf("conversation=3"), "conversation=3", true},
+		"altered form of another":          {hashOf("c4"), "conversation=3", false},
+		"first 72 bytes, as Node hashed":   {hashOf(long[:72]), long, true},
+		"longer ones are equal after that": {hashOf(long[:72]), long[:72] + "different", true},
+		"shorter than the cut":             {hashOf(long[:72]), long[:71], false},
+		"no bcrypt hash":                   {"plain text", "plain text", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := passwords.Check(t.Context(), test.hash, test.password)
+			if err != nil || got != test.want {
+				t.Errorf("Check = %v, %v, want %v", got, err, test.want)
+			}
+		})
+	}
+	t.Run("hash and check", func(t *testing.T) {
+		t.Parallel()
+		hash, err := passwords.Hash(t.Context(), long)
+		if err != nil {
+			t.Fatalf("Hash of a long password: %v", err)
+		}
+		if ok, err := passwords.Check(t.Context(), hash, long); !ok || err != nil {
+			t.Errorf("Check of what Hash made = %v, %v", ok, err)
+		}
+	})
+}
+
+// TestPasswordsWaitInLine holds every processor's place, and sees that others
+// wait no longer than their context.
+func TestPasswordsWaitInLine(t *testing.T) {
+	t.Parallel()
+	passwords := auth.NewPasswords(bcrypt.MinCost)
+	release := passwords.Occupy()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := passwords.Hash(ended, "secret1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("Hash in a full line = %v, want the end of the context", err)
+	}
+	if _, err := passwords.Check(ended, "", "secret1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("Check in a full line = %v, want the end of the context", err)
+	}
+	release()
+	if _, err := passwords.Hash(t.Context(), "secret1"); err != nil {
+		t.Errorf("Hash after the line has moved = %v", err)
+	}
+}
+
+func TestValidEmail(t *testing.T) {
+	t.Parallel()
+	tests := map[string]bool{
+		"an@example.com":                         true,
+		"An.Nguyen+x@EXAMPLE.co.uk":              true,
+		"o'brien_1@sub.example.vn":               true,
+		"thư@ví-dụ.vn":                           true,
+		"a@xn--80ak6aa92e.xn--p1ai":              true,
+		"":                                       false,
+		"an":                                     false,
+		"an@localhost":                           false,
+		"an@example.c":                           false,
+		"an@example.123":                         false,
+		"an@@example.com":                        false,
+		"an@exa mple.com":                        false,
+		"an @example.com":                        false,
+		" an@example.com":                        false,
+		".an@example.com":                        false,
+		"a..n@example.com":                       false,
+		"an@-example.com":                        false,
+		"an@example..com":                        false,
+		"an@example.com.":                        false,
+		"an@example.com\nx":                      false,
+		"\"an\"@example.com":                     false,
+		strings.Repeat("a", 65) + "@example.com": false,
+		"a@" + strings.Repeat("a.", 130) + "com": false,
+	}
+	for address, want := range tests {
+		if got := auth.ValidEmail(address); got != want {
+			t.Errorf("validEmail(%q) = %v, want %v", address, got, want)
+		}
+	}
+}
+
+func FuzzSanitise(f *testing.F) {
+	f.Add("conversation=3")
+	f.Add("<script>x</script>")
+	f.Fuzz(func(t *testing.T, text string) {
+		if got := auth.Sanitise(text); len(got) > len(text) {
+			t.Errorf("sanitise(%q) = %q, which is longer", text, got)
+		}
+	})
+}

@@ -1,0 +1,158 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/etrainer/backend/api/internal/web"
+	"github.com/etrainer/backend/pkg/errs"
+)
+
+// clockSkew is how far the clocks of two replicas may be apart.
+const clockSkew = 2 * time.Minute
+
+// The failures that clients see, with the texts of the Node backend.
+var (
+	errCredentials    = web.Title("Invalid credentials", errs.New(errs.Unauthenticated, "Invalid credentials"))
+	errNoRefresh      = web.Title("Refresh token is required", errs.Invalid("refreshToken", "Refresh token is required"))
+	errBadRefresh     = web.Title("Invalid or expired refresh token", errs.New(errs.Unauthenticated, "Invalid or expired refresh token: log in again"))
+	errRefreshOfNone  = web.Title("Invalid refresh token", errs.New(errs.Unauthenticated, "Invalid refresh token: the account no longer exists"))
+	errTakenAddress   = web.Title("Email or phone already exists", errs.New(errs.KindInvalid, "Email or phone already exists"))
+	errNoToken        = web.Title("Access Denied", errs.New(errs.Unauthenticated, "Access Denied: log in, and send the header Authorization: Bearer <token>"))
+	errBadToken       = web.Title("Token expired", errs.New(errs.Unauthenticated, "Token expired: log in again"))
+	errAdminNotFound  = web.Title("User not found", errs.New(errs.NotFound, "User not found"))
+	errAdminForbidden = web.Title("Forbidden", errs.New(errs.Forbidden, "Forbidden"))
+)
+
+// Service is what accounts can do.
+type Service struct {
+	users     Users
+	sessions  Sessions
+	tokens    *Tokens
+	passwords *Passwords
+}
+
+// NewService returns a Service.
+func NewService(users Users, sessions Sessions, tokens *Tokens, passwords *Passwords) *Service {
+	return &Service{users: users, sessions: sessions, tokens: tokens, passwords: passwords}
+}
+
+// register creates an account.
+func (s *Service) register(ctx context.Context, input registration) (User, error) {
+	taken, err := s.users.Taken(ctx, input.Email, input.Phone)
+	if err != nil {
+		return User{}, err
+	}
+	if taken {
+		return User{}, errTakenAddress
+	}
+	hash, err := s.passwords.Hash(ctx, input.Password)
+	if err != nil {
+		return User{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, CreateTimeout)
+	defer cancel()
+	user, err := s.users.Create(ctx, NewUser{Name: input.Name, Email: input.Email, Phone: input.Phone, PasswordHash: hash})
+	if errors.Is(err, ErrTaken) {
+		return User{}, errTakenAddress
+	}
+	return user, err
+}
+
+// login opens a session. An unknown address, a wrong password and an account
+// without a password fail alike, and after the same time.
+func (s *Service) login(ctx context.Context, email, password string) (User, Pair, error) {
+	user, err := s.users.ByEmail(ctx, email)
+	if err != nil && !errors.Is(err, ErrNoUser) {
+		return User{}, Pair{}, err
+	}
+	ok, err := s.passwords.Check(ctx, user.PasswordHash, password)
+	if err != nil {
+		return User{}, Pair{}, err
+	}
+	if !ok {
+		return User{}, Pair{}, errCredentials
+	}
+	pair, err := s.open(ctx, user)
+	return user, pair, err
+}
+
+func (s *Service) open(ctx context.Context, user User) (Pair, error) {
+	session := s.session(newID(), user.ID)
+	if err := s.sessions.Open(ctx, session); err != nil {
+		return Pair{}, err
+	}
+	return s.tokens.issue(user, session.ID, session.Refresh)
+}
+
+func (s *Service) session(id, userID string) Session {
+	expires := s.tokens.options.Now().Add(s.tokens.options.RefreshLifetime)
+	return Session{ID: id, UserID: userID, Refresh: newID(), Expires: expires}
+}
+
+// refresh exchanges a refresh token for a new pair. One of the Node backend,
+// which belongs to no session, opens one.
+func (s *Service) refresh(ctx context.Context, token string) (Pair, error) {
+	used, err := s.tokens.readRefresh(token)
+	if err != nil {
+		return Pair{}, withCause(errBadRefresh, err)
+	}
+	user, err := s.users.ByID(ctx, used.UserID)
+	switch {
+	case errors.Is(err, ErrNoUser):
+		return Pair{}, errRefreshOfNone
+	case err != nil:
+		return Pair{}, err
+	case used.legacy():
+		return s.open(ctx, user)
+	}
+	next := s.session(used.Session, user.ID)
+	err = s.sessions.Rotate(ctx, used.ID, next)
+	switch {
+	case errors.Is(err, ErrReused):
+		return Pair{}, withCause(errBadRefresh, errors.Join(err, s.users.NoteLogout(ctx, user.ID, s.tokens.options.Now())))
+	case errors.Is(err, ErrNoSession):
+		return Pair{}, withCause(errBadRefresh, err)
+	case err != nil:
+		return Pair{}, err
+	}
+	return s.tokens.issue(user, next.ID, next.Refresh)
+}
+
+// logout ends the session of a caller, in every replica.
+func (s *Service) logout(ctx context.Context, caller Caller) error {
+	session := s.session(caller.session, caller.User.ID)
+	if err := s.sessions.End(ctx, session); err != nil {
+		return err
+	}
+	return s.users.NoteLogout(ctx, caller.User.ID, s.tokens.options.Now())
+}
+
+// identify finds out who an access token belongs to. It returns errBadToken,
+// or ErrNoUser for a deleted account.
+func (s *Service) identify(ctx context.Context, token string) (Caller, error) {
+	content, err := s.tokens.readAccess(token)
+	if err != nil {
+		return Caller{}, withCause(errBadToken, err)
+	}
+	user, err := s.users.ByID(ctx, content.UserID)
+	if err != nil {
+		return Caller{}, err
+	}
+	if !user.LastLogoutAt.IsZero() && content.issuedAt().Before(user.LastLogoutAt.Add(clockSkew)) {
+		ended, err := s.sessions.Ended(ctx, content.Session)
+		if err != nil {
+			return Caller{}, err
+		}
+		if ended {
+			return Caller{}, withCause(errBadToken, ErrNoSession)
+		}
+	}
+	return Caller{User: user, session: content.Session}, nil
+}
+
+// withCause keeps what clients see of a failure, and adds the reason for the
+// log.
+func withCause(shown, cause error) error { return fmt.Errorf("%w (%w)", shown, cause) }

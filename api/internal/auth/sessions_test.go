@@ -1,0 +1,304 @@
+package auth_test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/etrainer/backend/api/internal/apitest"
+	"github.com/etrainer/backend/api/internal/auth/authmongo"
+	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+)
+
+const (
+	adminRoute   = "/api/system/jobs/stats"
+	logoutRoute  = "/api/auth/logout"
+	refreshRoute = "/api/auth/refresh"
+)
+
+func text(value any) string {
+	s, _ := value.(string)
+	return s
+}
+
+func refresh(t *testing.T, api *apitest.API, token string) apitest.Reply {
+	t.Helper()
+	return api.Post(t, refreshRoute, "", map[string]any{"refreshToken": token})
+}
+
+func wantStatus(t *testing.T, what string, reply apitest.Reply, want int) {
+	t.Helper()
+	if reply.Status != want {
+		t.Errorf("%s: %d, want %d: %s", what, reply.Status, want, reply.Text)
+	}
+}
+
+func TestRefreshTokensWorkOnce(t *testing.T) {
+	t.Parallel()
+	db := mongotest.Database(t)
+	a, b := apitest.Start(t, db, apitest.Options{}), apitest.Start(t, db, apitest.Options{})
+	login := a.Login(t, "an@example.com")
+	first := refresh(t, b, text(login.JSON["refreshToken"]))
+	wantStatus(t, "first refresh", first, http.StatusOK)
+	second := refresh(t, a, text(first.JSON["refreshToken"]))
+	wantStatus(t, "refresh with the new token", second, http.StatusOK)
+	token := text(second.JSON["token"])
+	wantStatus(t, "use of the new access token", a.Get(t, adminRoute, token), http.StatusOK)
+
+	reused := refresh(t, b, text(first.JSON["refreshToken"]))
+	wantStatus(t, "refresh with a used token", reused, http.StatusUnauthorized)
+	if reused.JSON["error"] != "Invalid or expired refresh token" {
+		t.Errorf("error = %v", reused.JSON["error"])
+	}
+	wantStatus(t, "refresh with the newest token after that", refresh(t, a, text(second.JSON["refreshToken"])), http.StatusUnauthorized)
+	for name, replica := range map[string]*apitest.API{"one replica": a, "the other": b} {
+		wantStatus(t, "access token after that, at "+name, replica.Get(t, adminRoute, token), http.StatusUnauthorized)
+	}
+	wantStatus(t, "another login", a.Get(t, adminRoute, a.Token(t, "an@example.com")), http.StatusOK)
+}
+
+func TestRefreshAtOnceAtTwoReplicas(t *testing.T) {
+	t.Parallel()
+	db := mongotest.Database(t)
+	replicas := []*apitest.API{apitest.Start(t, db, apitest.Options{}), apitest.Start(t, db, apitest.Options{})}
+	token := text(replicas[0].Login(t, "an@example.com").JSON["refreshToken"])
+	var all sync.WaitGroup
+	statuses := make(chan int, 8)
+	for i := range cap(statuses) {
+		all.Go(func() { statuses <- refresh(t, replicas[i%2], token).Status })
+	}
+	all.Wait()
+	close(statuses)
+	good := 0
+	for status := range statuses {
+		switch status {
+		case http.StatusOK:
+			good++
+		case http.StatusUnauthorized:
+		default:
+			t.Errorf("status %d", status)
+		}
+	}
+	if good != 1 {
+		t.Errorf("%d refreshes with one token succeeded, want 1", good)
+	}
+}
+
+func TestLogoutEndsTheSessionEverywhere(t *testing.T) {
+	t.Parallel()
+	db := mongotest.Database(t)
+	a, b := apitest.Start(t, db, apitest.Options{}), apitest.Start(t, db, apitest.Options{})
+	login, other := a.Login(t, "an@example.com"), a.Login(t, "an@example.com")
+	token := text(login.JSON["token"])
+	wantStatus(t, "before", b.Get(t, adminRoute, token), http.StatusOK)
+
+	reply := a.Post(t, logoutRoute, token, nil)
+	wantStatus(t, "logout", reply, http.StatusOK)
+	if reply.JSON["message"] != "Logged out successfully" {
+		t.Errorf("message = %v", reply.JSON["message"])
+	}
+	refused := b.Get(t, adminRoute, token)
+	wantStatus(t, "access token after that", refused, http.StatusUnauthorized)
+	if refused.JSON["error"] != "Token expired" || refused.JSON["message"] != "Token expired: log in again" {
+		t.Errorf("body = %s", refused.Text)
+	}
+	wantStatus(t, "second logout", b.Post(t, logoutRoute, token, nil), http.StatusUnauthorized)
+	wantStatus(t, "refresh after that", refresh(t, b, text(login.JSON["refreshToken"])), http.StatusUnauthorized)
+
+	wantStatus(t, "another session's access token", b.Get(t, adminRoute, text(other.JSON["token"])), http.StatusOK)
+	wantStatus(t, "another session's refresh", refresh(t, b, text(other.JSON["refreshToken"])), http.StatusOK)
+	user := a.Login(t, "an@example.com").JSON["user"].(map[string]any)
+	if _, shown := user["lastLogoutAt"]; shown {
+		t.Error("the profile shows lastLogoutAt")
+	}
+}
+
+func TestRoleIsLookedUp(t *testing.T) {
+	t.Parallel()
+	db := mongotest.Database(t)
+	api := apitest.Start(t, db, apitest.Options{})
+	admin, user := api.Token(t, "admin@example.com"), api.Token(t, "user@example.com")
+	users := db.Collection(authmongo.UsersCollection)
+	change := func(email, role string) {
+		if _, err := users.UpdateOne(t.Context(), bson.M{"email": email}, bson.M{"$set": bson.M{"role": role}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forbidden := api.Get(t, adminRoute, user)
+	wantStatus(t, "user", forbidden, http.StatusForbidden)
+	if forbidden.JSON["message"] != "Forbidden" {
+		t.Errorf("body = %s", forbidden.Text)
+	}
+	change("user@example.com", "ADMIN")
+	wantStatus(t, "user who became administrator", api.Get(t, adminRoute, user), http.StatusOK)
+	change("admin@example.com", "USER")
+	wantStatus(t, "administrator who is one no more", api.Get(t, adminRoute, admin), http.StatusForbidden)
+
+	pair := api.Login(t, "user@example.com")
+	if _, err := users.DeleteOne(t.Context(), bson.M{"email": "user@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	gone := api.Get(t, adminRoute, user)
+	wantStatus(t, "deleted user at an admin route", gone, http.StatusNotFound)
+	if gone.JSON["message"] != "User not found" {
+		t.Errorf("body = %s", gone.Text)
+	}
+	wantStatus(t, "deleted user at a login route", api.Post(t, logoutRoute, user, nil), http.StatusUnauthorized)
+	noUser := refresh(t, api, text(pair.JSON["refreshToken"]))
+	wantStatus(t, "refresh of a deleted user", noUser, http.StatusUnauthorized)
+	if noUser.JSON["error"] != "Invalid refresh token" {
+		t.Errorf("body = %s", noUser.Text)
+	}
+}
+
+// sign makes a token.
+func sign(t *testing.T, method jwt.SigningMethod, secret any, claims jwt.MapClaims) string {
+	t.Helper()
+	token, err := jwt.NewWithClaims(method, claims).SignedString(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func TestAuthorizationHeader(t *testing.T) {
+	t.Parallel()
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{})
+	login := api.Login(t, "an@example.com")
+	id, good := text(login.At("user", "_id")), text(login.JSON["token"])
+	access := func(change jwt.MapClaims) jwt.MapClaims {
+		claims := jwt.MapClaims{
+			"id": id, "email": "an@example.com", "role": "ADMIN", "type": "access", "sid": "s", "jti": "j",
+			"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+		}
+		for key, value := range change {
+			if value == nil {
+				delete(claims, key)
+				continue
+			}
+			claims[key] = value
+		}
+		return claims
+	}
+	hs256 := func(change jwt.MapClaims) string {
+		return "Bearer " + sign(t, jwt.SigningMethodHS256, []byte(apitest.AccessSecret), access(change))
+	}
+	tests := map[string]struct {
+		header string
+		status int
+		error  string
+	}{
+		"good":                    {"Bearer " + good, 200, ""},
+		"scheme is not looked at": {"Token " + good, 200, ""},
+		"more after it":           {"Bearer " + good + " x", 200, ""},
+		"made by hand":            {hs256(nil), 200, ""},
+		"missing":                 {"", 401, "Access Denied"},
+		"only a scheme":           {"Bearer", 401, "Token expired"},
+		"only a token":            {good, 401, "Token expired"},
+		"two spaces":              {"Bearer  " + good, 401, "Token expired"},
+		"garbage":                 {"Bearer x.y.z", 401, "Token expired"},
+		"changed":                 {"Bearer " + good[:len(good)-6] + "AAAAAA", 401, "Token expired"},
+		"refresh token":           {"Bearer " + text(login.JSON["refreshToken"]), 401, "Token expired"},
+		"expired":                 {hs256(jwt.MapClaims{"exp": time.Now().Add(-time.Second).Unix()}), 401, "Token expired"},
+		"without expiry":          {hs256(jwt.MapClaims{"exp": nil}), 401, "Token expired"},
+		"unknown type":            {hs256(jwt.MapClaims{"type": "reset"}), 401, "Token expired"},
+		"refresh by type":         {hs256(jwt.MapClaims{"type": "refresh"}), 401, "Token expired"},
+		"without session":         {hs256(jwt.MapClaims{"sid": nil}), 401, "Token expired"},
+		"without user":            {hs256(jwt.MapClaims{"id": nil}), 401, "Token expired"},
+		"operator as user":        {hs256(jwt.MapClaims{"id": map[string]any{"$gt": ""}}), 401, "Token expired"},
+		"other secret":            {"Bearer " + sign(t, jwt.SigningMethodHS256, []byte(apitest.RefreshSecret), access(nil)), 401, "Token expired"},
+		"HS512":                   {"Bearer " + sign(t, jwt.SigningMethodHS512, []byte(apitest.AccessSecret), access(nil)), 401, "Token expired"},
+		"unsigned":                {"Bearer " + sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, access(nil)), 401, "Token expired"},
+		"unknown user":            {hs256(jwt.MapClaims{"id": strings.Repeat("0", 24)}), 404, "User not found"},
+		"no id of a user":         {hs256(jwt.MapClaims{"id": "x"}), 404, "User not found"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request := apitest.Request{Path: adminRoute, Header: map[string]string{}}
+			if test.header != "" {
+				request.Header["Authorization"] = test.header
+			}
+			reply := api.Do(t, request)
+			if reply.Status != test.status || text(reply.JSON["error"]) != test.error {
+				t.Errorf("%d %s, want %d %q", reply.Status, reply.Text, test.status, test.error)
+			}
+			if reply.Status == 401 && (reply.Header.Get("WWW-Authenticate") != "Bearer" || !strings.HasPrefix(text(reply.JSON["message"]), test.error)) {
+				t.Errorf("WWW-Authenticate = %q, message = %q", reply.Header.Get("WWW-Authenticate"), reply.JSON["message"])
+			}
+		})
+	}
+}
+
+// TestTokensOfTheNodeBackend uses tokens without a type: an access token has a
+// role, a refresh token has none.
+func TestTokensOfTheNodeBackend(t *testing.T) {
+	t.Parallel()
+	for name, oneSecret := range map[string]bool{"two secrets": false, "one secret": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := apitest.Start(t, mongotest.Database(t), apitest.Options{OneSecret: oneSecret})
+			id := text(api.Login(t, "an@example.com").At("user", "_id"))
+			secret := []byte(apitest.AccessSecret)
+			access := sign(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{
+				"id": id, "email": "an@example.com", "role": "ADMIN", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+			})
+			if !oneSecret {
+				secret = []byte(apitest.RefreshSecret)
+			}
+			old := sign(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{
+				"id": id, "email": "an@example.com", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+			})
+			wantStatus(t, "old access token", api.Get(t, adminRoute, access), http.StatusOK)
+			wantStatus(t, "old refresh token as an access token", api.Get(t, adminRoute, old), http.StatusUnauthorized)
+			wantStatus(t, "old access token as a refresh token", refresh(t, api, access), http.StatusUnauthorized)
+
+			ours := api.Login(t, "an@example.com")
+			wantStatus(t, "our refresh token as an access token", api.Get(t, adminRoute, text(ours.JSON["refreshToken"])), http.StatusUnauthorized)
+			wantStatus(t, "our access token as a refresh token", refresh(t, api, text(ours.JSON["token"])), http.StatusUnauthorized)
+
+			pair := refresh(t, api, old)
+			wantStatus(t, "old refresh token", pair, http.StatusOK)
+			wantStatus(t, "its access token", api.Get(t, adminRoute, text(pair.JSON["token"])), http.StatusOK)
+			wantStatus(t, "its refresh token", refresh(t, api, text(pair.JSON["refreshToken"])), http.StatusOK)
+			wantStatus(t, "its refresh token again", refresh(t, api, text(pair.JSON["refreshToken"])), http.StatusUnauthorized)
+			wantStatus(t, "old refresh token again", refresh(t, api, old), http.StatusOK)
+
+			wantStatus(t, "logout with the old access token", api.Post(t, logoutRoute, access, nil), http.StatusOK)
+			wantStatus(t, "old access token after that", api.Get(t, adminRoute, access), http.StatusUnauthorized)
+		})
+	}
+}
+
+// TestTokensExpire moves the clock.
+func TestTokensExpire(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	ahead := time.Duration(0)
+	now := func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return time.Now().Add(ahead)
+	}
+	wait := func(d time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		ahead += d
+	}
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{Now: now})
+	login := api.Login(t, "an@example.com")
+	wait(59 * time.Minute)
+	wantStatus(t, "access token after 59 minutes", api.Get(t, adminRoute, text(login.JSON["token"])), http.StatusOK)
+	wait(2 * time.Minute)
+	wantStatus(t, "access token after 61 minutes", api.Get(t, adminRoute, text(login.JSON["token"])), http.StatusUnauthorized)
+	wait(6 * 24 * time.Hour)
+	next := refresh(t, api, text(login.JSON["refreshToken"]))
+	wantStatus(t, "refresh token after six days", next, http.StatusOK)
+	wait(8 * 24 * time.Hour)
+	wantStatus(t, "refresh token after eight days", refresh(t, api, text(next.JSON["refreshToken"])), http.StatusUnauthorized)
+}

@@ -1,0 +1,174 @@
+// Package config is everything that can be set about the api, by environment
+// variables. Names are those of the Node backend where it had one.
+package config
+
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/etrainer/backend/pkg/config"
+	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/redis"
+	"github.com/etrainer/backend/pkg/schedule"
+)
+
+// Config is the configuration of the api.
+type Config struct {
+	Listen
+	Environment string `env:"NODE_ENV" envDefault:"development" help:"production = log as JSON, at info level"`
+	LogLevel    string `env:"LOG_LEVEL" help:"debug, info, warn or error; default info in production, else debug"`
+
+	MongoDB mongodb.Env
+	Redis   redis.Env
+
+	JWTSecret         config.Secret `env:"JWT_SECRET_KEY,required" envAlias:"JWT_SECRET" help:"signs access tokens; 32 random bytes or more, for example from: openssl rand -base64 48"`
+	JWTRefreshSecret  config.Secret `env:"JWT_REFRESH_SECRET" help:"signs refresh tokens; default JWT_SECRET_KEY"`
+	JWTExpiresIn      Lifetime      `env:"JWT_EXPIRES_IN" envDefault:"1h" help:"how long access tokens are valid, such as 1h"`
+	JWTRefreshExpires Lifetime      `env:"JWT_REFRESH_EXPIRES_IN" envDefault:"7d" help:"how long refresh tokens are valid, such as 7d"`
+	BcryptRounds      int           `env:"BCRYPT_ROUNDS" envDefault:"10" help:"cost of new password hashes; each step doubles the time of a login"`
+
+	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" envDefault:"http://localhost:5173,http://localhost:8081" help:"web origins that browsers may call from, with commas between"`
+	TrustedProxies []string      `env:"TRUSTED_PROXIES" help:"addresses or networks of the proxies whose X-Forwarded-For counts; default none"`
+	BodyLimit      int64         `env:"BODY_LIMIT" envDefault:"10485760" help:"greatest JSON body in bytes"`
+	Shutdown       time.Duration `env:"API_SHUTDOWN_TIMEOUT" envDefault:"30s" help:"how long requests may take to end when the process stops"`
+	DrainDelay     time.Duration `env:"API_DRAIN_DELAY" envDefault:"0s" help:"how long /readyz fails before the port closes, for balancers that ask seldom"`
+
+	JobsCollection string `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"collection of the jobs, shared with Node's Agenda"`
+	JobsTimezone   string `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"time zone of schedules and phrases that name none"`
+}
+
+// Listen is the part of Config that the health check of a container needs.
+type Listen struct {
+	Port int `env:"PORT" envDefault:"8080" help:"port of the listener"`
+}
+
+// Address is where the server listens.
+func (l Listen) Address() string { return ":" + strconv.Itoa(l.Port) }
+
+// Validate reports every mistake, as config.Problem joined.
+func (l Listen) Validate() error {
+	return inRange("PORT", int64(l.Port), 1, 65535)
+}
+
+// Level is the least level that is logged.
+func (c Config) Level() string {
+	switch {
+	case c.LogLevel != "":
+		return strings.ToLower(c.LogLevel)
+	case c.Environment == "production":
+		return "info"
+	default:
+		return "debug"
+	}
+}
+
+// Zone is the time zone of jobs.
+func (c Config) Zone() (*time.Location, error) { return schedule.ParseZone(c.JobsTimezone) }
+
+// Validate reports every mistake, as config.Problem joined.
+func (c Config) Validate() error {
+	database, err := c.MongoDB.Options("", nil, nil)
+	return errors.Join(
+		c.Listen.Validate(),
+		c.checkLevel(),
+		err,
+		database.Validate(),
+		c.checkRedis(),
+		checkSecret("JWT_SECRET_KEY", c.JWTSecret),
+		checkSecret("JWT_REFRESH_SECRET", c.JWTRefreshSecret),
+		c.checkLifetimes(),
+		inRange("BCRYPT_ROUNDS", int64(c.BcryptRounds), int64(bcrypt.MinCost), 15),
+		checkOrigins(c.AllowedOrigins),
+		checkProxies(c.TrustedProxies),
+		inRange("BODY_LIMIT", c.BodyLimit, 1<<10, 100<<20),
+		notNegative("API_SHUTDOWN_TIMEOUT", c.Shutdown),
+		notNegative("API_DRAIN_DELAY", c.DrainDelay),
+		c.checkZone(),
+	)
+}
+
+func (c Config) checkLevel() error {
+	switch c.Level() {
+	case "debug", "info", "warn", "error":
+		return nil
+	}
+	return config.Problem{Variable: "LOG_LEVEL", Value: c.LogLevel, Fault: "is unknown", Mend: "set it to debug, info, warn or error"}
+}
+
+func (c Config) checkRedis() error {
+	if _, err := c.Redis.Options(); err != nil {
+		return config.Problem{Variable: "REDIS_URL", Fault: "is not a Redis address", Mend: "write it as redis://:password@host:6379/0"}
+	}
+	return nil
+}
+
+func (c Config) checkLifetimes() error {
+	if c.JWTExpiresIn <= c.JWTRefreshExpires {
+		return nil
+	}
+	return config.Problem{
+		Variable: "JWT_REFRESH_EXPIRES_IN", Value: c.JWTRefreshExpires.String(),
+		Fault: "is shorter than JWT_EXPIRES_IN", Mend: "let refresh tokens outlive access tokens, such as 7d and 1h",
+	}
+}
+
+func (c Config) checkZone() error {
+	if _, err := c.Zone(); err != nil {
+		return config.Problem{Variable: "JOBS_TIMEZONE", Value: c.JobsTimezone, Fault: "is not a known time zone", Mend: "set it to an IANA name such as Asia/Ho_Chi_Minh"}
+	}
+	return nil
+}
+
+func checkOrigins(origins []string) error {
+	var problems []error
+	for _, origin := range origins {
+		u, err := url.Parse(origin)
+		if err == nil && u.Scheme != "" && u.Host != "" && origin == u.Scheme+"://"+u.Host {
+			continue
+		}
+		problems = append(problems, config.Problem{
+			Variable: "ALLOWED_ORIGINS", Value: origin, Fault: "is not an origin",
+			Mend: "list origins such as https://app.example.com, without a path or a star",
+		})
+	}
+	return errors.Join(problems...)
+}
+
+func checkProxies(proxies []string) error {
+	var problems []error
+	for _, proxy := range proxies {
+		_, errNetwork := netip.ParsePrefix(proxy)
+		_, errAddress := netip.ParseAddr(proxy)
+		if errNetwork == nil || errAddress == nil {
+			continue
+		}
+		problems = append(problems, config.Problem{
+			Variable: "TRUSTED_PROXIES", Value: proxy, Fault: "is neither an address nor a network",
+			Mend: "list addresses or networks such as 10.0.0.0/8",
+		})
+	}
+	return errors.Join(problems...)
+}
+
+func inRange(variable string, value, least, most int64) error {
+	if least <= value && value <= most {
+		return nil
+	}
+	return config.Problem{
+		Variable: variable, Value: strconv.FormatInt(value, 10), Fault: "is out of range",
+		Mend: "set it to a number from " + strconv.FormatInt(least, 10) + " to " + strconv.FormatInt(most, 10),
+	}
+}
+
+func notNegative(variable string, value time.Duration) error {
+	if value >= 0 {
+		return nil
+	}
+	return config.Problem{Variable: variable, Value: value.String(), Fault: "is negative", Mend: "set it to a duration such as 30s"}
+}

@@ -1,0 +1,194 @@
+package health
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/etrainer/backend/api/internal/web"
+)
+
+// collections is the number of models of the Node backend, which its document
+// gives as the number of collections.
+const collections = 13
+
+// document is the answer to /health. It is 200 even when parts are away:
+// existing probes of it must not restart what a restart cannot mend.
+type document struct {
+	Status      string      `json:"status"` // OK or DEGRADED
+	Message     string      `json:"message"`
+	Uptime      float64     `json:"uptime"` // seconds
+	Timestamp   web.Instant `json:"timestamp"`
+	Environment string      `json:"environment"`
+	Services    services    `json:"services"`
+	Memory      memory      `json:"memory"`
+	Cluster     any         `json:"cluster"` // null: one process uses all processors
+}
+
+type services struct {
+	Database     database   `json:"database"`
+	Cache        cache      `json:"cache"`
+	JobScheduler any        `json:"jobScheduler"` // jobs.SchedulerHealth or a status
+	Cloudinary   statusOnly `json:"cloudinary"`
+}
+
+// database is connected (readyState 1) or not (0). Name, host and port are
+// those of the connection, and absent without one.
+type database struct {
+	ReadyState  int    `json:"readyState"`
+	Name        string `json:"name,omitempty"`
+	Host        string `json:"host,omitempty"`
+	Port        int    `json:"port,omitempty"`
+	Collections int    `json:"collections"`
+}
+
+type cache struct {
+	Memory cacheMemory `json:"memory"`
+	Redis  statusOnly  `json:"redis"`
+}
+
+// cacheMemory is that of the cache in this process, which has none.
+type cacheMemory struct {
+	Keys    int     `json:"keys"`
+	Hits    int     `json:"hits"`
+	Misses  int     `json:"misses"`
+	HitRate float64 `json:"hitRate"`
+}
+
+type statusOnly struct {
+	Status string `json:"status"`
+}
+
+// The states of Redis.
+const (
+	redisReady         = "ready"
+	redisUnavailable   = "unavailable"
+	redisNotConfigured = "not_configured"
+)
+
+// memory is the heap in MiB.
+type memory struct {
+	Used  float64 `json:"used"`
+	Total float64 `json:"total"`
+}
+
+func (h *Handler) health(c *gin.Context) error {
+	parts := h.services(c.Request.Context())
+	now := h.parts.Now()
+	reply := document{
+		Status: "OK", Message: "Server is healthy",
+		Uptime: now.Sub(h.parts.StartedAt).Seconds(), Timestamp: web.Instant(now),
+		Environment: "traditional", Services: parts, Memory: heap(),
+	}
+	if faults := parts.faults(); len(faults) > 0 {
+		reply.Status, reply.Message = "DEGRADED", strings.Join(faults, "; ")
+	}
+	return web.JSON(c, http.StatusOK, reply)
+}
+
+// faults says what is away.
+func (s services) faults() []string {
+	var faults []string
+	if s.Database.ReadyState == 0 {
+		faults = append(faults, "the database does not answer")
+	}
+	if s.Cache.Redis.Status == redisUnavailable {
+		faults = append(faults, "Redis does not answer")
+	}
+	return faults
+}
+
+// services looks at the parts, or takes what another request saw just now.
+func (h *Handler) services(ctx context.Context) services {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := h.parts.Now(); now.Sub(h.takenAt).Abs() < freshFor {
+		return h.last
+	}
+	// What is seen serves other requests too, so the one that came first does
+	// not end it by going away.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
+	defer cancel()
+	h.last = h.look(ctx)
+	h.takenAt = h.parts.Now()
+	return h.last
+}
+
+func (h *Handler) look(ctx context.Context) services {
+	seen := services{
+		Database:     database{Collections: collections},
+		JobScheduler: statusOnly{"error"},
+		Cloudinary:   statusOnly{"not_configured"},
+	}
+	var both sync.WaitGroup
+	both.Go(func() { seen.Cache.Redis.Status = h.lookAtRedis(ctx) })
+	both.Go(func() { h.lookAtDatabase(ctx, &seen) })
+	both.Wait()
+	return seen
+}
+
+func (h *Handler) lookAtRedis(ctx context.Context) string {
+	if h.parts.Redis == nil {
+		return redisNotConfigured
+	}
+	if err := h.parts.Redis(ctx); err != nil {
+		h.parts.Log.WarnContext(ctx, "Redis does not answer", slog.Any("error", err))
+		return redisUnavailable
+	}
+	return redisReady
+}
+
+func (h *Handler) lookAtDatabase(ctx context.Context, seen *services) {
+	if err := h.pingDatabase(ctx); err != nil {
+		h.parts.Log.WarnContext(ctx, "database does not answer", slog.Any("error", err))
+		return
+	}
+	seen.Database.ReadyState, seen.Database.Name = 1, h.parts.DatabaseName
+	seen.Database.Host, seen.Database.Port = firstHost(h.parts.DatabaseHost)
+	scheduler, err := h.parts.Jobs(ctx)
+	if err != nil {
+		h.parts.Log.WarnContext(ctx, "state of the queue not read", slog.Any("error", err))
+		return
+	}
+	seen.JobScheduler = scheduler
+}
+
+// firstHost splits the first of the hosts of an address. Without a port it is
+// MongoDB's own.
+func firstHost(hosts string) (string, int) {
+	first, _, _ := strings.Cut(hosts, ",")
+	host, text, err := net.SplitHostPort(first)
+	if err != nil {
+		return first, 27017
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return host, 0
+	}
+	return host, port
+}
+
+// heap reads the heap without stopping the program.
+func heap() memory {
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+	}
+	metrics.Read(samples)
+	var total uint64
+	for _, sample := range samples {
+		total += sample.Value.Uint64()
+	}
+	return memory{Used: mebibytes(samples[0].Value.Uint64()), Total: mebibytes(total)}
+}
+
+// mebibytes rounds to two decimals.
+func mebibytes(bytes uint64) float64 { return float64(bytes*100>>20) / 100 }

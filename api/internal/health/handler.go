@@ -1,0 +1,111 @@
+package health
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/etrainer/backend/api/internal/jobs"
+	"github.com/etrainer/backend/api/internal/web"
+)
+
+// probeTimeout bounds every look at another process, so that no answer takes
+// much longer than a second, whatever is away.
+const probeTimeout = time.Second
+
+// freshFor is how old the parts of a /health document may be. Anybody can ask
+// for it, so the database is asked once for all who ask at the same time.
+const freshFor = time.Second
+
+// Database is what is asked about the database.
+type Database interface {
+	Ping(ctx context.Context) error
+}
+
+// Parts are what the answers are made of.
+type Parts struct {
+	Database Database // nil = not connected yet
+	// DatabaseName, and Host as "host:port", name the database.
+	DatabaseName, DatabaseHost string
+	// Redis pings Redis; nil = not configured.
+	Redis func(ctx context.Context) error
+	// Jobs tells about the queue.
+	Jobs func(ctx context.Context) (jobs.SchedulerHealth, error)
+	// Draining reports whether the process is about to stop.
+	Draining func() bool
+	// Now is the clock, StartedAt when the process started.
+	Now       func() time.Time
+	StartedAt time.Time
+	Log       *slog.Logger
+}
+
+// Handler answers the routes.
+type Handler struct {
+	parts Parts
+
+	mu      sync.Mutex
+	last    services
+	takenAt time.Time
+}
+
+// NewHandler returns a Handler.
+func NewHandler(parts Parts) *Handler { return &Handler{parts: parts} }
+
+// Routes adds /, /livez, /readyz and /health.
+func (h *Handler) Routes(routes gin.IRoutes) {
+	routes.GET("/", web.Handle("Internal server error", h.root))
+	routes.GET("/livez", web.Handle("Internal server error", live))
+	routes.GET("/readyz", web.Handle("Internal server error", h.ready))
+	routes.GET("/health", web.Handle("Internal server error", h.health))
+}
+
+type rootReply struct {
+	Message   string      `json:"message"`
+	Timestamp web.Instant `json:"timestamp"`
+	Status    string      `json:"status"`
+}
+
+func (h *Handler) root(c *gin.Context) error {
+	return web.JSON(c, http.StatusOK, rootReply{
+		Message: "ETrainer Backend API is running!", Timestamp: web.Instant(h.parts.Now()), Status: "healthy",
+	})
+}
+
+type probeReply struct {
+	Status string `json:"status"`
+	Error  string `json:"error,omitempty"`
+	// Message is there beside Error, as in every failure.
+	Message string `json:"message,omitempty"`
+}
+
+func live(c *gin.Context) error { return web.JSON(c, http.StatusOK, probeReply{Status: "alive"}) }
+
+// ready answers 200 only when requests can be served.
+func (h *Handler) ready(c *gin.Context) error {
+	if h.parts.Draining() {
+		return notReady(c, "the process is about to stop")
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), probeTimeout)
+	defer cancel()
+	if err := h.pingDatabase(ctx); err != nil {
+		h.parts.Log.WarnContext(ctx, "not ready", slog.Any("error", err))
+		return notReady(c, "the database does not answer")
+	}
+	return web.JSON(c, http.StatusOK, probeReply{Status: "ready"})
+}
+
+func (h *Handler) pingDatabase(ctx context.Context) error {
+	if h.parts.Database == nil {
+		return web.ErrDatabaseAway
+	}
+	return h.parts.Database.Ping(ctx)
+}
+
+// notReady answers 503 with a reason.
+func notReady(c *gin.Context, reason string) error {
+	return web.JSON(c, http.StatusServiceUnavailable, probeReply{Status: "unavailable", Error: "Not ready", Message: reason})
+}

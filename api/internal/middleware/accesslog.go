@@ -1,0 +1,52 @@
+package middleware
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// probes are paths that load balancers ask for all day.
+var probes = map[string]bool{"/livez": true, "/readyz": true, "/health": true}
+
+// AccessLog writes one line per request: at error level with the cause when we
+// failed, at debug level for health checks, else at info level. Queries and
+// bodies are left out, since they may hold secrets.
+func AccessLog(log *slog.Logger, now func() time.Time) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		began := now()
+		path := c.Request.URL.Path
+		c.Next()
+		status := c.Writer.Status()
+		level := levelOf(status, c.FullPath())
+		if !log.Enabled(c.Request.Context(), level) {
+			return
+		}
+		attrs := []slog.Attr{
+			slog.String("method", c.Request.Method),
+			slog.String("path", path),
+			slog.String("route", c.FullPath()),
+			slog.Int("status", status),
+			slog.Int("bytes", max(c.Writer.Size(), 0)),
+			slog.Float64("duration_ms", float64(now().Sub(began).Microseconds())/1000),
+			slog.String("client_ip", c.ClientIP()),
+		}
+		if last := c.Errors.Last(); last != nil {
+			attrs = append(attrs, slog.Any("error", last.Err))
+		}
+		log.LogAttrs(c.Request.Context(), level, "request", attrs...)
+	}
+}
+
+func levelOf(status int, route string) slog.Level {
+	switch {
+	case probes[route]: // a failing probe is logged by what it probes
+		return slog.LevelDebug
+	case status >= http.StatusInternalServerError:
+		return slog.LevelError
+	default:
+		return slog.LevelInfo
+	}
+}

@@ -1,0 +1,43 @@
+package middleware
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Options are what the middleware needs to know.
+type Options struct {
+	// Log receives one line per request.
+	Log *slog.Logger
+	// Now is the clock.
+	Now func() time.Time
+	// Origins are the web origins that browsers may call from.
+	Origins []string
+	// BodyLimit is the greatest body of the JSON routes, in bytes.
+	BodyLimit int64
+	// Timeout is how long a request to the JSON routes may take.
+	Timeout time.Duration
+}
+
+// Chain is what every request passes, those to unknown paths included. CORS
+// comes before anything that may refuse a request, so that browsers can read
+// the refusal.
+func Chain(o Options) []gin.HandlerFunc {
+	return []gin.HandlerFunc{
+		RequestID(),
+		AccessLog(o.Log, o.Now),
+		Recover(o.Log),
+		SecurityHeaders(),
+		CORS(o.Origins),
+	}
+}
+
+// JSONRoutes is what requests to routes with JSON bodies pass after Chain.
+func JSONRoutes(o Options) []gin.HandlerFunc {
+	return []gin.HandlerFunc{
+		Deadline(o.Timeout),
+		BodyLimit(o.BodyLimit),
+	}
+}

@@ -1,0 +1,111 @@
+// Package presence keeps this process listed among the live instances, so that
+// operators and the other processes know of it.
+package presence
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/etrainer/backend/pkg/fleet"
+	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/version"
+)
+
+const (
+	// beatEvery is the time between heartbeats.
+	beatEvery = 20 * time.Second
+	// lifetime is how long after a heartbeat others believe in this process.
+	lifetime = 3 * beatEvery
+	// beatTimeout bounds one heartbeat, well within lifetime.
+	beatTimeout = 5 * time.Second
+)
+
+// Options are the parts of a Service.
+type Options struct {
+	Registry fleet.Registry
+	// ID is the name of this instance.
+	ID string
+	// Now is the database server's clock, in which instances expire.
+	Now func() time.Time
+	// Clock times the heartbeats. nil = the real one.
+	Clock clockwork.Clock
+	Log   *slog.Logger
+}
+
+// Service registers this process, renews that, and takes it back at the end.
+// A registry that does not answer is tried again with the next heartbeat:
+// the api works without being listed.
+type Service struct {
+	*lifecycle.Loop
+	options    Options
+	self       fleet.Instance
+	registered bool // used by the loop, and by Stop after it
+}
+
+// New returns a Service that is not started.
+func New(options Options) *Service {
+	if options.Clock == nil {
+		options.Clock = clockwork.NewRealClock()
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	s := &Service{options: options, self: fleet.Instance{
+		ID: options.ID, Kind: fleet.API, Host: host, PID: os.Getpid(), Version: version.Version,
+	}}
+	s.Loop = lifecycle.NewLoop("presence", s.run)
+	return s
+}
+
+// run ends with its context, and leaves the registry then.
+func (s *Service) run(ctx context.Context) error {
+	s.self.StartedAt = s.options.Now()
+	ticker := s.options.Clock.NewTicker(beatEvery)
+	defer ticker.Stop()
+	for {
+		s.beat(ctx)
+		select {
+		case <-ctx.Done():
+			s.leave(context.WithoutCancel(ctx))
+			return nil
+		case <-ticker.Chan():
+		}
+	}
+}
+
+func (s *Service) beat(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+	defer cancel()
+	s.self.SeenAt = s.options.Now()
+	s.self.ExpiresAt = s.self.SeenAt.Add(lifetime)
+	err := fleet.ErrDeclaredDead
+	if s.registered {
+		err = s.options.Registry.Beat(ctx, s.self)
+	}
+	if errors.Is(err, fleet.ErrDeclaredDead) {
+		err = s.options.Registry.Register(ctx, s.self)
+		s.registered = err == nil
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.options.Log.WarnContext(ctx, "heartbeat not written", slog.Any("error", err))
+	}
+}
+
+// leave outlives the context of the loop, which has ended.
+func (s *Service) leave(ctx context.Context) {
+	if !s.registered {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+	defer cancel()
+	if err := s.options.Registry.Leave(ctx, s.self.ID); err != nil {
+		s.options.Log.WarnContext(ctx, "instance not removed; it expires by itself", slog.Any("error", err))
+	}
+	s.registered = false
+}

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/etrainer/backend/api/internal/auth"
+	"github.com/etrainer/backend/api/internal/health"
+	"github.com/etrainer/backend/api/internal/jobs"
+	"github.com/etrainer/backend/api/internal/middleware"
+	"github.com/etrainer/backend/api/internal/web"
+	"github.com/etrainer/backend/pkg/errs"
+)
+
+// RequestTimeout is how long a request to a JSON route may take. The mobile
+// app waits for ten seconds.
+const RequestTimeout = 9 * time.Second
+
+// RouteOptions are what the routing needs to know.
+type RouteOptions struct {
+	middleware.Options
+	// TrustedProxies are the networks whose X-Forwarded-For counts; nil = none.
+	TrustedProxies []string
+}
+
+// Routes returns the handler of the whole api.
+func Routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler) (http.Handler, error) {
+	engine, err := newEngine(o)
+	if err != nil {
+		return nil, err
+	}
+	probes.Routes(engine)
+
+	api := engine.Group("/api", middleware.JSONRoutes(o.Options)...)
+	accounts.Routes(api.Group("/auth"))
+	queue.Routes(api.Group("/system/jobs", accounts.Admin()))
+
+	engine.NoRoute(web.Handle("", notFound))
+	return tolerant(engine), nil
+}
+
+// Starting returns the handler that answers while the database is awaited:
+// probes as always, and 503 to all else.
+func Starting(o RouteOptions, probes *health.Handler) (http.Handler, error) {
+	engine, err := newEngine(o)
+	if err != nil {
+		return nil, err
+	}
+	probes.Routes(engine)
+	engine.NoRoute(func(c *gin.Context) { web.Fail(c, web.ErrDatabaseAway) })
+	return tolerant(engine), nil
+}
+
+func newEngine(o RouteOptions) (*gin.Engine, error) {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	// gin trusts every proxy unless told otherwise.
+	if err := engine.SetTrustedProxies(o.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("trusted proxies: %w", err)
+	}
+	// A redirect would make clients drop the body of a POST; see tolerant.
+	engine.RedirectTrailingSlash = false
+	// An escaped slash is part of a parameter, not the end of it.
+	engine.UseEscapedPath, engine.UnescapePathValues = true, false
+	engine.Use(middleware.Chain(o.Options)...)
+	engine.Use(unescapeParams)
+	return engine, nil
+}
+
+// unescapeParams does what gin's own setting does wrongly: it takes a plus for
+// a space.
+func unescapeParams(c *gin.Context) {
+	for i, param := range c.Params {
+		if value, err := url.PathUnescape(param.Value); err == nil {
+			c.Params[i].Value = value
+		}
+	}
+	c.Next()
+}
+
+// notFound answers for unknown paths and, as in the Node backend, for known
+// ones with another method.
+func notFound(c *gin.Context) error {
+	return web.Title("Route not found", errs.Newf(errs.NotFound, "Cannot %s %s", c.Request.Method, c.Request.RequestURI))
+}

@@ -1,0 +1,151 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/etrainer/backend/pkg/errs"
+	"github.com/etrainer/backend/pkg/queue"
+)
+
+// The texts that the Node backend answers with, where clients may look for
+// them.
+const (
+	titleInternal   = "Internal server error"
+	messageInternal = "Something went wrong"
+	titleDatabase   = "Database connection failed"
+	messageDatabase = "Service temporarily unavailable. Please try again."
+)
+
+// retryAfter is how many seconds a client should wait after a 503 before it
+// tries again.
+const retryAfter = "5"
+
+// statusGone is what the access log shows when the client closed the
+// connection before it got an answer (nginx's convention).
+const statusGone = 499
+
+// Violation is one field of a body that cannot be used.
+type Violation struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// Violations are all fields of a body that cannot be used: a 400 that lists
+// every one, as the Node backend's validator does.
+type Violations []Violation
+
+// Error joins the messages.
+func (v Violations) Error() string {
+	messages := make([]string, len(v))
+	for i, violation := range v {
+		messages[i] = violation.Message
+	}
+	return strings.Join(messages, ", ")
+}
+
+// titled is a failure whose `error` text the contract fixes.
+type titled struct {
+	title string
+	error
+}
+
+func (t titled) Unwrap() error { return t.error }
+
+// Title gives a failure of the caller the `error` text that the contract
+// fixes for it. Its kind and message stay.
+func Title(title string, err error) error { return titled{title, err} }
+
+// failureBody is the body of every failure. Older clients read either key.
+type failureBody struct {
+	Error   string      `json:"error"`
+	Message string      `json:"message"`
+	Details []Violation `json:"details,omitempty"`
+}
+
+// fail answers with a failure, and leaves its cause to the access log.
+func fail(c *gin.Context, title string, err error) {
+	_ = c.Error(err)
+	if c.Writer.Written() {
+		return
+	}
+	status, body := describe(err)
+	if errors.Is(c.Request.Context().Err(), context.Canceled) {
+		status = statusGone
+	}
+	if body.Error == "" {
+		body.Error = title
+	}
+	switch status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		if c.Writer.Header().Get("Retry-After") == "" {
+			c.Header("Retry-After", retryAfter)
+		}
+	case http.StatusUnauthorized:
+		c.Header("WWW-Authenticate", "Bearer")
+	}
+	c.Abort()
+	_ = JSON(c, status, body) // a failureBody always encodes
+}
+
+// Fail answers with a failure outside of Handle: in middleware.
+func Fail(c *gin.Context, err error) { fail(c, titleInternal, err) }
+
+// describe decides what a client learns of a failure. An empty Error in the
+// body means the title of the route.
+func describe(err error) (int, failureBody) {
+	status, body := classify(err)
+	if t, ok := errors.AsType[titled](err); ok && status < http.StatusInternalServerError {
+		body.Error = t.title
+	}
+	return status, body
+}
+
+func classify(err error) (int, failureBody) {
+	if violations, ok := errors.AsType[Violations](err); ok {
+		return http.StatusBadRequest, failureBody{Error: "Validation Error", Message: violations.Error(), Details: violations}
+	}
+	if kind := errs.KindOf(err); kind != errs.Internal {
+		body := failureBody{Error: titles[kind], Message: errs.MessageOf(err)}
+		if field := errs.FieldOf(err); field != "" {
+			body.Details = []Violation{{field, body.Message}}
+		}
+		return statuses[kind], body
+	}
+	switch {
+	case errors.Is(err, queue.ErrNotFound):
+		return http.StatusNotFound, failureBody{Error: "Job not found", Message: "no job has this id; it may have been deleted"}
+	case errors.Is(err, queue.ErrConflict):
+		return http.StatusConflict, failureBody{Error: titles[errs.Conflict], Message: err.Error()}
+	case databaseAway(err):
+		return http.StatusServiceUnavailable, failureBody{Error: titleDatabase, Message: messageDatabase}
+	default:
+		return http.StatusInternalServerError, failureBody{Message: messageInternal}
+	}
+}
+
+var statuses = map[errs.Kind]int{
+	errs.KindInvalid:     http.StatusBadRequest,
+	errs.Unauthenticated: http.StatusUnauthorized,
+	errs.Forbidden:       http.StatusForbidden,
+	errs.NotFound:        http.StatusNotFound,
+	errs.Conflict:        http.StatusConflict,
+	errs.TooLarge:        http.StatusRequestEntityTooLarge,
+	errs.TooMany:         http.StatusTooManyRequests,
+	errs.Unavailable:     http.StatusServiceUnavailable,
+}
+
+var titles = map[errs.Kind]string{
+	errs.KindInvalid:     "Validation Error",
+	errs.Unauthenticated: "Access Denied",
+	errs.Forbidden:       "Forbidden",
+	errs.NotFound:        "Not found",
+	errs.Conflict:        "Conflict",
+	errs.TooLarge:        "Request entity too large",
+	errs.TooMany:         "Too many requests",
+	errs.Unavailable:     "Service unavailable",
+}
