@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"sort"
 	"strings"
 	"time"
@@ -105,17 +106,51 @@ func decodeStrict[P Payload](data []byte) (P, error) {
 
 // readable turns the messages of encoding/json into sentences for clients.
 func readable(err error) error {
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
+	if wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		if wrongType.Field == "" {
-			return fmt.Errorf("must be a JSON object, not a %s", wrongType.Value)
+			return fmt.Errorf("must be a JSON object, not %s", found(wrongType.Value))
 		}
-		return fmt.Errorf("%s must be a %s, not a %s", wrongType.Field, wrongType.Type, wrongType.Value)
+		return fmt.Errorf("%s must be %s, not %s", wrongType.Field, wanted(wrongType.Type), found(wrongType.Value))
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return fmt.Errorf("field %s is unknown; remove it", field)
 	}
-	return err
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("is not valid JSON: %w", err)
+	}
+	return err // of a field that reads itself, such as a time
+}
+
+// wanted is a Go type in the words of JSON.
+func wanted(t reflect.Type) string {
+	switch kind := t.Kind(); {
+	case kind >= reflect.Int && kind <= reflect.Uintptr:
+		return "a whole number"
+	case kind == reflect.Float32, kind == reflect.Float64:
+		return "a number"
+	case kind == reflect.String:
+		return "a string"
+	case kind == reflect.Bool:
+		return "true or false"
+	case kind == reflect.Slice, kind == reflect.Array:
+		return "an array"
+	default:
+		return "an object"
+	}
+}
+
+// found is what encoding/json calls a value that it met.
+func found(value string) string {
+	switch value {
+	case "array", "object":
+		return "an " + value
+	case "bool":
+		return "true or false"
+	case "number", "string":
+		return "a " + value
+	default: // "number 1.5"
+		return "the " + value
+	}
 }
 
 // Catalog is a set of definitions.

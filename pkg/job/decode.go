@@ -59,7 +59,7 @@ func (d *Document) decodeField(key string, v bson.RawValue) {
 		d.FailReason, _ = v.StringValueOK()
 		d.absent &^= absentFailReason
 	case "failCount":
-		d.FailCount = int(number(v))
+		d.FailCount = count(v)
 		d.absent &^= absentFailCount
 	case "progress":
 		if n, ok := numberOK(v); ok {
@@ -138,6 +138,16 @@ func numberOK(v bson.RawValue) (float64, bool) {
 func number(v bson.RawValue) float64 {
 	n, _ := numberOK(v)
 	return n
+}
+
+// count is a number of times: garbage is 0, and nothing is beyond what int32
+// holds.
+func count(v bson.RawValue) int {
+	n, ok := numberOK(v)
+	if !ok {
+		return 0
+	}
+	return int(min(max(n, 0), math.MaxInt32))
 }
 
 func textOrNumber(v bson.RawValue) string {

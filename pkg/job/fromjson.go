@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -92,17 +91,14 @@ func decodeArray(decoder *json.Decoder, depth int) (any, error) {
 
 func jsonNumber(text json.Number) (any, error) {
 	if n, err := text.Int64(); err == nil {
-		if n >= math.MinInt32 && n <= math.MaxInt32 {
-			return int32(n), nil
-		}
 		if n >= -(1<<53) && n <= 1<<53 {
-			return float64(n), nil
+			return Number(float64(n)), nil
 		}
-		return n, nil
+		return n, nil // a double could not hold it
 	}
 	n, err := text.Float64()
 	if err != nil {
 		return nil, fmt.Errorf("the number %s is out of range", text)
 	}
-	return n, nil
+	return Number(n), nil
 }

@@ -59,8 +59,8 @@ func plainScalar(v bson.RawValue) any {
 		n, _ := v.Int64OK()
 		return n
 	case bson.TypeInt32, bson.TypeDouble:
-		n, _ := numberOK(v)
-		if math.IsInf(n, 0) || v.Type == bson.TypeDouble && math.IsNaN(v.Double()) {
+		n, ok := numberOK(v) // not of NaN
+		if !ok || math.IsInf(n, 0) {
 			return nil
 		}
 		return n
@@ -121,6 +121,9 @@ func ToData(payload any) (bson.RawValue, error) {
 	case bson.RawValue:
 		return value, nil
 	case json.RawMessage:
+		if len(value) == 0 { // encoding/json renders this as null, too
+			return bson.RawValue{}, nil
+		}
 		return dataFromJSON(value)
 	case bson.D, bson.M, bson.A, string, bool, time.Time:
 		return rawValue(value)

@@ -40,10 +40,10 @@ type Run struct {
 	ID         bson.ObjectID `bson:"_id"`
 	JobID      bson.ObjectID `bson:"jobId"`
 	Name       string        `bson:"name"`
-	Tick       time.Time     `bson:"tick"`    // the planned time that this run serves
-	Attempt    int           `bson:"attempt"` // 1 for the first run of a tick
+	Tick       time.Time     `bson:"tick"`               // the planned time that this run serves
+	Attempt    int           `bson:"attempt"`            // 1 for the first run of a tick
 	Failures   int           `bson:"failures,omitempty"` // failed and lost runs of the tick before this one
-	Worker     string        `bson:"worker"`  // instance that held the lease
+	Worker     string        `bson:"worker"`             // instance that held the lease
 	StartedAt  time.Time     `bson:"startedAt"`
 	FinishedAt *time.Time    `bson:"finishedAt,omitempty"`
 	Outcome    Outcome       `bson:"outcome"`

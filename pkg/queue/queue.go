@@ -144,7 +144,8 @@ type Lease struct {
 	Stamp time.Time
 	// Holder is the instance, as in lastModifiedBy.
 	Holder string
-	// RunID identifies the record of this run.
+	// RunID identifies the record of this run, for whoever knows its job, its
+	// start and its holder.
 	RunID bson.ObjectID
 	// RunOpen reports that the record of this run is in the database already.
 	RunOpen bool

@@ -23,7 +23,8 @@ const (
 	horizon = time.Minute
 	// settingsAge is how old settings may be when something is leased.
 	settingsAge = 30 * time.Second
-	// expiredEvery is how often locks past their lifetime are looked for.
+	// expiredEvery is how often locks past their lifetime are looked for, unless
+	// a name has a shorter lifetime.
 	expiredEvery = time.Minute
 )
 
@@ -37,6 +38,7 @@ type fetcher struct {
 	interval     time.Duration
 	doubt        bool // a failed lease may have claimed jobs
 	backlog      bool // the last look left due jobs behind
+	fruitless    int  // looks in a row that saw due jobs and got none
 	failureDelay time.Duration
 }
 
@@ -54,6 +56,7 @@ func (f *fetcher) look(ctx context.Context) {
 	for ctx.Err() == nil {
 		request, ok := f.request(ctx)
 		if !ok {
+			f.nextDue = time.Time{} // it may come and go: there is no room for it
 			return
 		}
 		batch, err := f.lease(ctx, request)
@@ -62,15 +65,36 @@ func (f *fetcher) look(ctx context.Context) {
 			return
 		}
 		f.failureDelay = 0
-		f.nextDue, f.backlog = batch.NextDue, batch.More
-		if len(batch.Leases) > 0 {
-			f.interval = firstPoll
-		}
-		if !batch.More || !f.table.hungry() {
+		f.learn(batch)
+		if len(batch.Leases) == 0 || !batch.More || !f.table.hungry() {
 			break
 		}
 	}
 	f.lookForExpired(ctx)
+}
+
+// learn keeps what a batch tells about the next look.
+func (f *fetcher) learn(batch queue.Batch) {
+	f.nextDue, f.backlog = batch.NextDue, batch.More || f.holdsLimited()
+	switch {
+	case len(batch.Leases) > 0:
+		f.interval, f.fruitless = firstPoll, 0
+	case batch.More:
+		f.fruitless++
+	default:
+		f.fruitless = 0
+	}
+}
+
+// holdsLimited reports whether the end of a run of this process makes room
+// for another within a limit over all workers.
+func (f *fetcher) holdsLimited() bool {
+	for _, t := range f.table.tasks() {
+		if f.settings[t.lease.Job.Name].Concurrency > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *fetcher) lease(ctx context.Context, request queue.LeaseRequest) (queue.Batch, error) {
@@ -146,6 +170,8 @@ func (f *fetcher) refreshSettings(ctx context.Context) {
 	if !f.settingsStale.Swap(false) && now.Sub(f.settingsAt) < settingsAge && f.settings != nil {
 		return
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, leaseTimeout, errLeaseTimeout)
+	defer cancel()
 	settings, err := f.options.Settings.Settings(ctx)
 	if err != nil {
 		f.settingsStale.Store(true)
@@ -160,7 +186,7 @@ func (f *fetcher) refreshSettings(ctx context.Context) {
 // could rescue, left locked for longer than its lifetime.
 func (f *fetcher) lookForExpired(ctx context.Context) {
 	now := f.options.Clock.Now()
-	if now.Sub(f.expiredAt) < expiredEvery {
+	if now.Sub(f.expiredAt) < f.expiredPause() {
 		return
 	}
 	request, ok := f.request(ctx)
@@ -172,6 +198,16 @@ func (f *fetcher) lookForExpired(ctx context.Context) {
 	if _, err := f.lease(ctx, request); err != nil {
 		f.failed(ctx, err)
 	}
+}
+
+// expiredPause is the time between two such looks: a lock is taken over within
+// twice its lifetime.
+func (f *fetcher) expiredPause() time.Duration {
+	pause := expiredEvery
+	for name := range f.handlers {
+		pause = min(pause, f.lifetime(name))
+	}
+	return pause
 }
 
 func (f *fetcher) failed(ctx context.Context, err error) {
@@ -235,6 +271,11 @@ func (f *fetcher) pause() time.Duration {
 	}
 	pause := min(f.interval, longest)
 	f.interval = min(2*f.interval, longest)
+	if f.fruitless > 0 {
+		// Another worker was faster, which is over in a moment, or the jobs
+		// that are due are over their limit, which may last.
+		pause = min(pause, linger<<min(f.fruitless, 10))
+	}
 	if !f.nextDue.IsZero() {
 		pause = min(pause, max(f.nextDue.Sub(f.options.Now()), time.Millisecond))
 	}

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -34,7 +35,7 @@ type Handler struct {
 func (h Handler) Definition() catalog.Definition { return h.definition }
 
 // Handle makes a Handler from a typed function. The result is stored with
-// the run, through its JSON form. An error is a failed attempt, unless it is
+// the run, through its JSON form, of at most a megabyte. An error is a failed attempt, unless it is
 // one of the verdicts (Snooze, Discard, Cancel, Permanent). A payload that
 // cannot be decoded fails for good, because another attempt would not help.
 func Handle[P catalog.Payload, R any](kind catalog.Job[P], run func(ctx context.Context, j Job[P]) (R, error)) Handler {
@@ -49,8 +50,22 @@ func Handle[P catalog.Payload, R any](kind catalog.Job[P], run func(ctx context.
 		if err != nil {
 			return bson.RawValue{}, err
 		}
-		return job.ToData(result)
+		return keepable(result)
 	}}
+}
+
+// keepable is the stored form of a result. One that cannot be kept fails the
+// run for good: the next attempt would do the work again and end alike.
+func keepable(result any) (bson.RawValue, error) {
+	data, err := job.ToData(result)
+	if err != nil {
+		return bson.RawValue{}, Permanent(fmt.Errorf("the result cannot be stored: %w", err))
+	}
+	if len(data.Value) > maxResult {
+		return bson.RawValue{}, Permanent(fmt.Errorf(
+			"the result takes %d bytes, and a run keeps at most %d: store it elsewhere and return where", len(data.Value), maxResult))
+	}
+	return data, nil
 }
 
 type taskKey struct{}
@@ -65,6 +80,9 @@ func taskOf(ctx context.Context) *task {
 // costs nothing. Outside a run it does nothing.
 func Progress(ctx context.Context, percent float64, message string) {
 	if t := taskOf(ctx); t != nil {
+		if percent != percent { // NaN, of 0 done of 0
+			percent = 0
+		}
 		t.setProgress(min(max(percent, 0), 100), message)
 	}
 }

@@ -48,11 +48,17 @@ func (k *keeper) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-k.checks:
-			k.noticeCancels(ctx, k.table.tasks())
+			k.readCancels(ctx)
 		case <-ticker.Chan():
 			k.keep(ctx)
 		}
 	}
+}
+
+func (k *keeper) readCancels(ctx context.Context) {
+	ctx, cancel := context.WithTimeoutCause(ctx, keepTimeout, errKeepTimeout)
+	defer cancel()
+	k.noticeCancels(ctx, k.table.tasks())
 }
 
 func (k *keeper) keep(ctx context.Context) {

@@ -26,7 +26,7 @@ func (l lines) Handle(ctx context.Context, record slog.Record) error {
 	text.WriteString(record.Message)
 	text.WriteString(l.attrs)
 	record.Attrs(func(a slog.Attr) bool {
-		fmt.Fprintf(&text, " %s%s=%v", l.prefix, a.Key, a.Value)
+		fmt.Fprintf(&text, " %s%s=%v", l.prefix, a.Key, a.Value.Resolve())
 		return true
 	})
 	l.task.addLine(job.LogLine{At: record.Time.UTC(), Level: strings.ToLower(record.Level.String()), Message: text.String()})
@@ -38,7 +38,7 @@ func (l lines) Handle(ctx context.Context, record slog.Record) error {
 
 func (l lines) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for _, a := range attrs {
-		l.attrs += fmt.Sprintf(" %s%s=%v", l.prefix, a.Key, a.Value)
+		l.attrs += fmt.Sprintf(" %s%s=%v", l.prefix, a.Key, a.Value.Resolve())
 	}
 	l.next = l.next.WithAttrs(attrs)
 	return l

@@ -32,6 +32,9 @@ const (
 	idleWatch   = 15 * time.Second
 	stirredFor  = time.Minute // after a wake-up somebody may be busy
 	presenceBit = 500 * time.Millisecond
+
+	watchTimeout  = 5 * time.Second
+	rescueTimeout = 30 * time.Second
 )
 
 // presence is this process' place in the fleet, and its eye on the others.
@@ -81,12 +84,17 @@ func (p *presence) register(ctx context.Context) error {
 	return nil
 }
 
-func (p *presence) run(ctx context.Context) error {
+func (p *presence) run(ctx context.Context) error { return p.every(ctx, p.beatIfDue) }
+
+// watchPeers has a goroutine of its own: rescuing what a dead worker held must
+// not delay the own heartbeat.
+func (p *presence) watchPeers(ctx context.Context) error { return p.every(ctx, p.watchIfDue) }
+
+func (p *presence) every(ctx context.Context, act func(context.Context)) error {
 	ticker := p.options.Clock.NewTicker(presenceBit)
 	defer ticker.Stop()
 	for {
-		p.beatIfDue(ctx)
-		p.watchIfDue(ctx)
+		act(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -163,13 +171,24 @@ func (p *presence) beat(ctx context.Context) {
 		p.mu.Unlock()
 	case errors.Is(err, fleet.ErrDeclaredDead):
 		p.options.Log.ErrorContext(ctx, "peers took this worker for dead; its leases are lost", slog.String("instance", self.ID))
-		p.keeper.loseAll()
-		if err := p.register(ctx); err != nil {
-			p.options.Log.ErrorContext(ctx, "not registered again", slog.Any("error", err))
+		if err := p.rise(ctx, self.ID); err != nil {
+			p.options.Log.ErrorContext(ctx, "not registered again; trying with the next heartbeat", slog.Any("error", err))
 		}
 	default:
 		p.options.Log.WarnContext(ctx, "heartbeat not stored", slog.Any("error", err))
 	}
+}
+
+// rise begins a new life under a new id. Peers have released what the former
+// one held; what it leased after that, before it knew, is released here,
+// because nobody looks for the leases of an instance that is not listed.
+func (p *presence) rise(ctx context.Context, former string) error {
+	p.keeper.loseAll()
+	if _, err := p.options.Store.Rescue(ctx, former); err != nil {
+		return err
+	}
+	p.wakeFetcher()
+	return p.register(ctx)
 }
 
 func (p *presence) watchIfDue(ctx context.Context) {
@@ -196,7 +215,7 @@ func (p *presence) watchIfDue(ctx context.Context) {
 
 // watch rescues what dead peers held. It reports whether a peer is busy.
 func (p *presence) watch(ctx context.Context) (anyBusy bool) {
-	instances, err := p.options.Registry.Instances(ctx)
+	instances, err := p.instances(ctx)
 	if err != nil {
 		p.options.Log.WarnContext(ctx, "fleet not read", slog.Any("error", err))
 		return true
@@ -218,7 +237,15 @@ func (p *presence) watch(ctx context.Context) (anyBusy bool) {
 	return anyBusy
 }
 
+func (p *presence) instances(ctx context.Context) ([]fleet.Instance, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, watchTimeout, errWatchTimeout)
+	defer cancel()
+	return p.options.Registry.Instances(ctx)
+}
+
 func (p *presence) rescue(ctx context.Context, dead fleet.Instance) {
+	ctx, cancel := context.WithTimeoutCause(ctx, rescueTimeout, errRescueTimeout)
+	defer cancel()
 	rescued := 0
 	if dead.Kind == fleet.Worker {
 		var err error

@@ -11,10 +11,17 @@ import (
 )
 
 const (
-	// gatherOutcomes is how long an outcome waits for others to share its
-	// commands. While one batch is being written, the next one gathers.
+	// gatherOutcomes is how long outcomes wait for others to share their
+	// commands: until none has come for this time, but not for longer than
+	// gatherAtMost. While a batch is being written, the next one gathers.
 	gatherOutcomes = 2 * time.Millisecond
+	gatherAtMost   = 10 * time.Millisecond
 	maxOutcomes    = 1000
+	// writers is how many batches are written at once, so that one goes to
+	// the jobs while another goes to the history. The second begins only
+	// with worthOverlap outcomes: a smaller batch had better wait and grow.
+	writers      = 2
+	worthOverlap = 200
 	// recordTimeout bounds one try to write a batch.
 	recordTimeout = 20 * time.Second
 )
@@ -24,7 +31,9 @@ type recorder struct {
 	*Runner
 	mu      sync.Mutex
 	pending []outcome
-	full    chan struct{} // has one element while something is pending
+	writing int           // batches that are being written
+	full    chan struct{} // has one element when an outcome came
+	free    chan struct{} // has one element when a batch was written
 	closing chan struct{} // closed when no outcome will follow
 	written chan struct{} // closed when everything is written after that
 }
@@ -35,7 +44,10 @@ type outcome struct {
 }
 
 func newRecorder(r *Runner) *recorder {
-	return &recorder{Runner: r, full: make(chan struct{}, 1), closing: make(chan struct{}), written: make(chan struct{})}
+	return &recorder{
+		Runner: r, full: make(chan struct{}, 1), free: make(chan struct{}, 1),
+		closing: make(chan struct{}), written: make(chan struct{}),
+	}
 }
 
 // take accepts an outcome. It never blocks: there are at most as many as
@@ -44,62 +56,91 @@ func (r *recorder) take(t *task, ending queue.Ending) {
 	r.mu.Lock()
 	r.pending = append(r.pending, outcome{t, ending})
 	r.mu.Unlock()
-	select {
-	case r.full <- struct{}{}:
-	default:
-	}
+	notify(r.full)
 }
 
 // run writes batches until it is closed and everything is written. ctx ends
 // it at once.
 func (r *recorder) run(ctx context.Context) error {
+	var batches sync.WaitGroup
+	defer batches.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-r.closing:
-			r.flush(ctx)
+			r.flush(ctx, &batches, true)
+			batches.Wait()
 			close(r.written)
 			<-ctx.Done() // a Loop that returns before it is stopped has failed
 			return nil
 		case <-r.full:
 			r.gather(ctx)
-			r.flush(ctx)
+			r.flush(ctx, &batches, false)
+		case <-r.free:
+			r.flush(ctx, &batches, false)
 		}
 	}
 }
 
+// gather waits as long as outcomes keep coming, within gatherAtMost.
 func (r *recorder) gather(ctx context.Context) {
-	timer := r.options.Clock.NewTimer(gatherOutcomes)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-r.closing:
-	case <-timer.Chan():
+	began := r.options.Clock.Now()
+	for more := true; more; {
+		timer := r.options.Clock.NewTimer(gatherOutcomes)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-r.closing:
+			timer.Stop()
+			return
+		case <-timer.Chan():
+		}
+		select {
+		case <-r.full:
+			more = r.options.Clock.Since(began) < gatherAtMost
+		default:
+			more = false
+		}
 	}
 }
 
-// flush writes everything that is pending.
-func (r *recorder) flush(ctx context.Context) {
-	for {
-		batch := r.takeBatch()
-		if len(batch) == 0 || ctx.Err() != nil {
+// flush begins to write what is pending, as far as it is to be written now.
+func (r *recorder) flush(ctx context.Context, batches *sync.WaitGroup, all bool) {
+	for ctx.Err() == nil {
+		batch := r.takeBatch(all)
+		if len(batch) == 0 {
 			return
 		}
-		r.write(ctx, batch)
-		for _, o := range batch {
-			r.table.settle(o.task)
-		}
-		r.notifyFreed()
+		batches.Go(func() {
+			r.write(ctx, batch)
+			for _, o := range batch {
+				r.table.settle(o.task)
+			}
+			r.mu.Lock()
+			r.writing--
+			r.mu.Unlock()
+			notify(r.free)
+			r.notifyFreed()
+		})
 	}
 }
 
-func (r *recorder) takeBatch() []outcome {
+// takeBatch returns the next batch to write; none when it had better wait.
+func (r *recorder) takeBatch(all bool) []outcome {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !all && (r.writing == writers || r.writing > 0 && len(r.pending) < worthOverlap) {
+		return nil
+	}
 	n := min(len(r.pending), maxOutcomes)
+	if n == 0 {
+		return nil
+	}
 	batch := r.pending[:n:n]
 	r.pending = r.pending[n:]
+	r.writing++
 	return batch
 }
 
@@ -137,8 +178,8 @@ func (r *recorder) write(ctx context.Context, batch []outcome) {
 func (r *recorder) record(ctx context.Context, endings []queue.Ending) ([]error, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, recordTimeout, errRecordTimeout)
 	defer cancel()
-	r.fence.Lock()
-	defer r.fence.Unlock()
+	r.fence.RLock()
+	defer r.fence.RUnlock()
 	return r.options.Store.Record(ctx, endings)
 }
 
@@ -146,6 +187,8 @@ func (r *recorder) record(ctx context.Context, endings []queue.Ending) ([]error,
 // may hold the jobs now, and writing is of no use.
 func (r *recorder) allOverdue(endings []queue.Ending) bool {
 	now := r.options.Now()
+	r.fence.Lock()
+	defer r.fence.Unlock()
 	for _, e := range endings {
 		if now.Sub(e.Lease.Stamp) < r.lifetime(e.Lease.Job.Name) {
 			return false

@@ -22,9 +22,12 @@ var (
 	errLeaseTimeout  = errors.New("leasing took too long")
 	errKeepTimeout   = errors.New("renewing leases took too long")
 	errBeatTimeout   = errors.New("the heartbeat took too long")
+	errWatchTimeout  = errors.New("reading the fleet took too long")
+	errRescueTimeout = errors.New("rescuing a dead worker's jobs took too long")
 )
 
-// Runner is a lifecycle.Service that runs jobs.
+// Runner is a lifecycle.Service that runs jobs, once: after Stop it does not
+// start again.
 type Runner struct {
 	options  Options
 	handlers map[string]Handler
@@ -34,11 +37,13 @@ type Runner struct {
 	keeper   *keeper
 	recorder *recorder
 	presence *presence
-	loops    struct{ fetch, keep, record, watch *lifecycle.Loop }
+	fetching *lifecycle.Loop
+	parts    *lifecycle.Group // every loop
 
 	// fence guards the stamps of all leases: renewing and recording exclude
 	// each other, or a record would carry a stamp that is just being replaced.
-	fence sync.Mutex
+	// Two records share it: no lease is in both.
+	fence sync.RWMutex
 
 	working         context.Context // of the handlers; ends after the grace time
 	stopWorking     context.CancelCauseFunc
@@ -50,9 +55,18 @@ type Runner struct {
 	retries       atomic.Pointer[map[string]job.Retry]
 	draining      atomic.Bool
 
-	mu      sync.Mutex
-	started bool
+	mu    sync.Mutex
+	state state
 }
+
+// state is where a Runner stands: it runs once.
+type state int
+
+const (
+	fresh state = iota
+	running
+	stopped
+)
 
 // New returns a Runner that is not started. It panics when two handlers have
 // one name, since handlers are wired in source code.
@@ -61,55 +75,52 @@ func New(options Options) *Runner {
 		options: options.withDefaults(), handlers: map[string]Handler{},
 		freed: make(chan struct{}, 1), wakeups: make(chan struct{}, 1),
 	}
-	r.reset()
+	r.table = newTable(r.options.Slots)
 	for _, h := range options.Handlers {
 		name := h.definition.Name
 		if _, twice := r.handlers[name]; twice {
 			panic(fmt.Sprintf("runner: %q has two handlers", name))
 		}
 		r.handlers[name] = h
-	}
-	return r
-}
-
-// reset makes the parts that a Start needs anew.
-func (r *Runner) reset() {
-	r.table = newTable(r.options.Slots)
-	r.keeper, r.recorder, r.presence = newKeeper(r), newRecorder(r), newPresence(r)
-	r.fetcher = &fetcher{Runner: r}
-	r.loops.fetch = lifecycle.NewLoop("fetcher", r.fetcher.run)
-	r.loops.keep = lifecycle.NewLoop("keeper", r.keeper.run)
-	r.loops.record = lifecycle.NewLoop("recorder", r.recorder.run)
-	r.loops.watch = lifecycle.NewLoop("presence", r.presence.run)
-	r.draining.Store(false)
-}
-
-// Start registers this process in the fleet and begins to lease.
-func (r *Runner) Start(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.started {
-		return nil
-	}
-	r.reset()
-	for name, h := range r.handlers {
 		limit := h.definition.Concurrency
 		if limit <= 0 {
 			limit = r.options.PerName
 		}
 		r.table.define(name, limit)
 	}
-	// Handlers outlive the context of the start: stop decides when they end.
-	r.working, r.stopWorking = context.WithCancelCause(context.WithoutCancel(ctx))
+	r.keeper, r.recorder, r.presence = newKeeper(r), newRecorder(r), newPresence(r)
+	r.fetcher = &fetcher{Runner: r}
+	r.fetching = lifecycle.NewLoop("fetcher", r.fetcher.run)
+	r.parts = lifecycle.NewGroup(r.options.Log)
+	r.parts.Add("heartbeat", lifecycle.NewLoop("heartbeat", r.presence.run))
+	r.parts.Add("watch", lifecycle.NewLoop("watch", r.presence.watchPeers))
+	r.parts.Add("keeper", lifecycle.NewLoop("keeper", r.keeper.run))
+	r.parts.Add("recorder", lifecycle.NewLoop("recorder", r.recorder.run))
+	r.parts.Add("fetcher", r.fetching)
+	return r
+}
+
+// Start registers this process in the fleet and begins to lease. A Runner
+// that was stopped returns lifecycle.ErrStopped: handlers of its first life
+// may still be about.
+func (r *Runner) Start(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch r.state {
+	case running:
+		return nil
+	case stopped:
+		return lifecycle.ErrStopped
+	}
 	if err := r.presence.register(ctx); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
-	for _, loop := range []*lifecycle.Loop{r.loops.watch, r.loops.keep, r.loops.record, r.loops.fetch} {
-		if err := loop.Start(ctx); err != nil {
-			return fmt.Errorf("start worker: %w", err)
-		}
+	// Handlers outlive the context of the start: stop decides when they end.
+	r.working, r.stopWorking = context.WithCancelCause(context.WithoutCancel(ctx))
+	if err := r.parts.Start(ctx); err != nil {
+		return fmt.Errorf("start worker: %w", err)
 	}
-	r.started = true
+	r.state = running
 	return nil
 }
 
@@ -120,12 +131,15 @@ func (r *Runner) Start(ctx context.Context) error {
 func (r *Runner) Stop(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.started {
+	switch r.state {
+	case fresh:
 		return nil
+	case stopped:
+		return r.parts.Stop(ctx) // wait again for what did not stop in time
 	}
-	r.started = false
+	r.state = stopped
 	r.draining.Store(true)
-	errs := []error{r.loops.fetch.Stop(ctx), r.fetcher.clearDoubt(ctx)}
+	unclear := r.stopFetching(ctx)
 	for _, t := range r.table.drain() {
 		ending := t.ending()
 		ending.Outcome, ending.Unstarted = job.Released, true
@@ -134,13 +148,21 @@ func (r *Runner) Stop(ctx context.Context) error {
 	r.presence.beat(ctx)
 	abandoned := !r.finishHandlers(ctx)
 	close(r.recorder.closing)
-	errs = append(errs, r.waitRecorder(ctx), r.loops.record.Stop(ctx), r.loops.keep.Stop(ctx), r.loops.watch.Stop(ctx))
+	errs := []error{unclear, r.waitRecorder(ctx), r.parts.Stop(ctx)}
 	held, _ := r.table.load()
-	errs = append(errs, r.presence.leave(ctx, held > 0))
+	errs = append(errs, r.presence.leave(ctx, held > 0 || unclear != nil))
 	if abandoned {
 		errs = append(errs, fmt.Errorf("%d handlers did not stop in time; their jobs will run again", held))
 	}
 	return errors.Join(errs...)
+}
+
+// stopFetching returns an error when jobs may be leased that nobody knows of.
+func (r *Runner) stopFetching(ctx context.Context) error {
+	if err := r.fetching.Stop(ctx); err != nil {
+		return err
+	}
+	return r.fetcher.clearDoubt(ctx)
 }
 
 // finishHandlers waits for the handlers, and tells them to stop when the time
@@ -188,7 +210,7 @@ func (r *Runner) waitRecorder(ctx context.Context) error {
 }
 
 // Failed reports the failure of a part, as lifecycle.Group watches for it.
-func (r *Runner) Failed() <-chan error { return r.loops.fetch.Failed() }
+func (r *Runner) Failed() <-chan error { return r.parts.Failed() }
 
 // InFlight tells how many leases this process holds.
 func (r *Runner) InFlight() int {
@@ -216,17 +238,15 @@ func (r *Runner) lifetime(name string) time.Duration {
 }
 
 // notifyFreed tells the fetcher that there is room.
-func (r *Runner) notifyFreed() {
-	select {
-	case r.freed <- struct{}{}:
-	default:
-	}
-}
+func (r *Runner) notifyFreed() { notify(r.freed) }
 
 // wakeFetcher makes the fetcher look now.
-func (r *Runner) wakeFetcher() {
+func (r *Runner) wakeFetcher() { notify(r.wakeups) }
+
+// notify leaves a sign in a channel with room for one.
+func notify(sign chan<- struct{}) {
 	select {
-	case r.wakeups <- struct{}{}:
+	case sign <- struct{}{}:
 	default:
 	}
 }

@@ -32,7 +32,7 @@ type lane struct {
 
 const (
 	prefetchWindow = time.Second
-	maxPrefetch    = 1000
+	maxPrefetch    = 2000
 	// paceWeight is the share of the newest run in the moving average.
 	paceWeight = 0.2
 )

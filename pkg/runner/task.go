@@ -130,10 +130,11 @@ func (t *task) ending() queue.Ending {
 }
 
 const (
-	maxLines = 200     // log lines kept with a run
-	maxLine  = 1 << 10 // bytes of one line
-	maxError = 4 << 10 // bytes of an error message
-	maxStack = 8 << 10 // bytes of a stack
+	maxLines  = 200     // log lines kept with a run
+	maxLine   = 1 << 10 // bytes of one line
+	maxError  = 4 << 10 // bytes of an error message
+	maxStack  = 8 << 10 // bytes of a stack
+	maxResult = 1 << 20 // bytes of a result
 )
 
 func (t *task) addLine(line job.LogLine) {

@@ -50,5 +50,11 @@ func Discard(reason string) error { return &verdict{kind: discard, reason: error
 // Cancel ends the job as cancelled.
 func Cancel(reason string) error { return &verdict{kind: cancel, reason: errors.New(reason)} }
 
-// Permanent fails the job for good: no further attempt is made.
-func Permanent(err error) error { return &verdict{kind: permanent, reason: err} }
+// Permanent fails the job for good: no further attempt is made. Of nil it is
+// nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &verdict{kind: permanent, reason: err}
+}

@@ -63,6 +63,7 @@ var intervalDifferences = []Difference{
 	{"repeatInterval", "12 hours 5", "every 12 hours", Refused, dropped},
 	{"repeatInterval", "1 second 500", "every second", Refused, dropped},
 	{"repeatInterval", "1.2.3 seconds", "every 1.2 seconds", Refused, dropped},
+	{"repeatInterval", "1 day.hour", "every day", Refused, dropped},
 	{"repeatInterval", "1/2 hour", "every hour", Refused, fraction},
 	{"repeatInterval", "two and a half hours", "every 2 hours", Refused, fraction},
 	{"repeatInterval", "one point one zero seconds", "every 1.01 seconds", Refused, fraction},

@@ -62,7 +62,7 @@ func FuzzCron(f *testing.F) {
 }
 
 func FuzzInterval(f *testing.F) {
-	seed(f, "5 minutes", "two hours and 30 minutes", "1.5 hours", "one point five weeks", "1e308 years", "twenty-five seconds", "5000")
+	seed(f, "5 minutes", "two hours and 30 minutes", "1.5 hours", "one point five weeks", "1e308 years", "twenty-five seconds", "5000", "and- 5 minutes", "1 day.hour", "5 minutes. ")
 	f.Fuzz(func(t *testing.T, text string) {
 		d, err := schedule.ParseInterval(text)
 		if err != nil {

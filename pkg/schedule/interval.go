@@ -143,7 +143,8 @@ func intervalNumber(tokens []string) (float64, *fault) {
 
 // intervalTokens splits a text into numbers and words. Spaces, commas, +, & and
 // the word "and" separate; so do a hyphen or a dot behind a number or a word
-// ("5-minutes", "twenty-five").
+// ("5-minutes", "twenty-five"). Between two parts they are a token, which is no
+// number: human-interval counts nothing for the second part of "1 day.hour".
 func intervalTokens(text string) ([]string, *fault) {
 	var tokens []string
 	for i := 0; i < len(text); {
@@ -160,13 +161,24 @@ func intervalTokens(text string) ([]string, *fault) {
 			i += len(word)
 			continue
 		}
-		behind := i > 0 && isWordByte(text[i-1])
-		if !strings.ContainsRune(" \t\r\n,+&", rune(rest[0])) && !(behind && (rest[0] == '-' || rest[0] == '.')) {
+		switch {
+		case strings.ContainsRune(" \t\r\n,+&", rune(rest[0])):
+		case (rest[0] == '-' || rest[0] == '.') && len(tokens) > 0 && isWordByte(text[i-1]):
+			if isUnit(tokens[len(tokens)-1]) && strings.TrimSpace(rest[1:]) != "" {
+				tokens = append(tokens, rest[:1])
+			}
+		default:
 			return nil, strangeCharacter(rest)
 		}
 		i++
 	}
 	return tokens, nil
+}
+
+// isUnit reports whether a word is a unit of time, in the singular or plural.
+func isUnit(word string) bool {
+	_, ok := unitLengths[strings.TrimSuffix(word, "s")]
+	return ok
 }
 
 func strangeCharacter(rest string) *fault {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -30,11 +31,7 @@ import (
 // wire connects the parts of the program; the group starts and stops them. The
 // port is open when it begins to wait for the database, so that health checks
 // can tell a process that waits from one that is dead.
-func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *lifecycle.Group, err error) {
-	zone, err := cfg.Zone()
-	if err != nil {
-		return nil, err
-	}
+func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*lifecycle.Group, error) {
 	cache, err := cfg.Redis.Open()
 	if err != nil {
 		return nil, err
@@ -51,48 +48,72 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *lifecycl
 	if err := listener.Listen(ctx, starting); err != nil {
 		return nil, err
 	}
-	client, err := connect(ctx, cfg, log)
+	group, err := wireDatabase(ctx, cfg, log, parts{cache, listener, routing, probes})
 	if err != nil {
-		_ = listener.Stop(context.WithoutCancel(ctx)) // what failed is the connection
+		return nil, errors.Join(err, listener.Stop(context.WithoutCancel(ctx)), closeCache(cache))
+	}
+	return group, nil
+}
+
+// parts are what there is before the database.
+type parts struct {
+	cache    *redis.Client
+	listener *server.Server
+	routing  server.RouteOptions
+	probes   health.Parts
+}
+
+// wireDatabase waits for the database, and connects what uses it.
+func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p parts) (*lifecycle.Group, error) {
+	zone, err := cfg.Zone()
+	if err != nil {
 		return nil, err
 	}
-
+	client, err := connect(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
 	database, clock, instance := client.Database(), mongodb.NewServerClock(client, log), instanceID()
-	registry := mongofleet.New(database, clock.Now)
-	definitions := catalog.ETrainer(cfg.JobsTimezone)
+
 	store := mongoqueue.New(database, mongoqueue.Options{
 		Collection: cfg.JobsCollection, Name: instance, Now: clock.Now, Zone: zone, Log: log,
 	})
-	producer := queue.NewClient(store, definitions, publisher(cache, database.Name()), queue.ClientOptions{
+	registry := mongofleet.New(database, clock.Now)
+	definitions := catalog.ETrainer(cfg.JobsTimezone)
+	producer := queue.NewClient(store, definitions, publisher(p.cache, database.Name()), queue.ClientOptions{
 		OtherNames: jobs.WorkerNames(registry, clock.Now), Zone: zone, Log: log,
 	})
+	queueRoutes := jobs.NewHandler(producer, store, registry, definitions, zone)
+
 	accounts := authmongo.New(database, clock.Now, log)
-	service := auth.NewService(accounts, accounts, auth.NewTokens(auth.TokenOptions{
-		AccessSecret: []byte(cfg.JWTSecret.Reveal()), RefreshSecret: []byte(cfg.JWTRefreshSecret.Reveal()),
-		AccessLifetime: time.Duration(cfg.JWTExpiresIn), RefreshLifetime: time.Duration(cfg.JWTRefreshExpires),
-		Now: clock.Now,
-	}), auth.NewPasswords(cfg.BcryptRounds))
-	handler := jobs.NewHandler(producer, store, registry, definitions, zone)
-	probes.Database, probes.DatabaseName, probes.DatabaseHost = client, database.Name(), client.Target().Host
-	probes.Jobs = handler.Health
-	routes, err := server.Routes(routing, health.NewHandler(probes), service, handler)
+	authRoutes := auth.NewService(accounts, accounts, tokens(cfg, clock), auth.NewPasswords(cfg.BcryptRounds))
+
+	p.probes.Database, p.probes.DatabaseName, p.probes.DatabaseHost = client, database.Name(), client.Target().Host
+	p.probes.Jobs = queueRoutes.Health
+	routes, err := server.Routes(p.routing, health.NewHandler(p.probes), authRoutes, queueRoutes)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, client.Close(ctx))
 	}
-	listener.Use(routes)
+	p.listener.Use(routes)
 
 	// Started from top to bottom, stopped from bottom to top.
 	group := lifecycle.NewGroup(log)
 	group.Add("database", hooks{stop: client.Close})
-	if cache != nil {
-		group.Add("redis", hooks{stop: func(context.Context) error { return cache.Close() }})
-	}
+	group.Add("redis", hooks{stop: func(context.Context) error { return closeCache(p.cache) }})
 	group.Add("server clock", clock)
 	group.Add("job indexes", hooks{start: store.Prepare})
 	group.Add("account indexes", hooks{start: accounts.Prepare})
 	group.Add("presence", presence.New(presence.Options{Registry: registry, ID: instance, Now: clock.Now, Log: log}))
-	group.Add("listener", listener)
+	group.Add("listener", p.listener)
 	return group, nil
+}
+
+func tokens(cfg config.Config, clock *mongodb.ServerClock) *auth.Tokens {
+	return auth.NewTokens(auth.TokenOptions{
+		AccessSecret: []byte(cfg.JWTSecret.Reveal()), RefreshSecret: []byte(cfg.JWTRefreshSecret.Reveal()),
+		AccessLifetime: time.Duration(cfg.JWTExpiresIn), RefreshLifetime: time.Duration(cfg.JWTRefreshExpires),
+		Now: clock.Now,
+	})
 }
 
 func connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*mongodb.Client, error) {
@@ -117,6 +138,13 @@ func pinger(cache *redis.Client) func(context.Context) error {
 		return nil
 	}
 	return func(ctx context.Context) error { return cache.Ping(ctx).Err() }
+}
+
+func closeCache(cache *redis.Client) error {
+	if cache == nil {
+		return nil
+	}
+	return cache.Close()
 }
 
 // instanceID names this process among all others, also those of other

@@ -66,7 +66,7 @@ func patternsOf(engine *gin.Engine) []pattern {
 // has it.
 func canonical(patterns []pattern, path string) string {
 	parts := strings.Split(path, "/")
-	if last := len(parts) - 1; last > 1 && parts[last] == "" {
+	if last := len(parts) - 1; last > 1 && parts[last] == "" && parts[last-1] != "" {
 		parts = parts[:last]
 	}
 	for _, p := range patterns {

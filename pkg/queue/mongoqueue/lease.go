@@ -123,13 +123,12 @@ var candidateFields = bson.D{
 func (s *Store) find(ctx context.Context, search search) (findings, error) {
 	limit := search.request.Total + 1
 	cursor, err := s.jobs.Find(ctx, search.lockCondition(search.now.Add(search.request.Horizon)),
-		options.Find().SetSort(keys("nextRunAt", 1, "priority", -1)).
-			SetLimit(int64(limit)).SetBatchSize(int32(limit)).SetProjection(candidateFields))
+		inOneAnswer(limit).SetSort(keys("nextRunAt", 1, "priority", -1)).SetProjection(candidateFields))
 	if err != nil {
 		return findings{}, err
 	}
-	var documents []*job.Document
-	if err := cursor.All(ctx, &documents); err != nil {
+	documents, err := documentsOf(ctx, cursor)
+	if err != nil {
 		return findings{}, err
 	}
 	var found findings
@@ -179,8 +178,8 @@ func (s *Store) claim(ctx context.Context, search search, candidates []candidate
 }
 
 func claimModel(search search, ids []bson.ObjectID, fields bson.D, still ...bson.E) mongo.WriteModel {
-	filter := append(bson.D{{Key: "_id", Value: in(ids)}}, search.lockCondition(search.now)...)
-	return mongo.NewUpdateManyModel().SetFilter(append(filter, still...)).SetUpdate(set(fields))
+	filter := append(search.lockCondition(search.now), still...)
+	return mongo.NewUpdateManyModel().SetFilter(append(filter, among(ids))).SetUpdate(set(fields))
 }
 
 // readBack fetches what carries our stamp. The documents are read after the
@@ -191,15 +190,15 @@ func (s *Store) readBack(ctx context.Context, search search, candidates []candid
 		ids[i] = c.document.ID
 	}
 	cursor, err := s.jobs.Find(ctx, bson.D{
-		{Key: "_id", Value: in(ids)},
 		{Key: "lockedAt", Value: job.Date(stamp)},
 		{Key: "lastModifiedBy", Value: textOrNull(search.request.Holder)},
-	}, options.Find().SetBatchSize(int32(len(ids))))
+		among(ids),
+	}, inOneAnswer(len(ids)))
 	if err != nil {
 		return nil, err
 	}
-	var documents []*job.Document
-	if err := cursor.All(ctx, &documents); err != nil {
+	documents, err := documentsOf(ctx, cursor)
+	if err != nil {
 		return nil, err
 	}
 	claimed := make(map[bson.ObjectID]*job.Document, len(documents))
@@ -220,7 +219,7 @@ func newLease(document, before *job.Document, stamp time.Time, holder string) *q
 	lease := &queue.Lease{
 		Job: document, Tick: before.NextRunAt, Attempt: 1,
 		StartedAt: stamp, Stamp: stamp, Holder: holder,
-		RunID: bson.NewObjectID(), Previous: before.LastRunAt,
+		RunID: runID(document.ID, stamp, holder), Previous: before.LastRunAt,
 	}
 	if lease.Tick.IsZero() || before.Recurring() && before.Interrupted() && before.NextRunAt.After(stamp) {
 		lease.Tick = before.LastRunAt // an expired lease: the run that it broke off is the one to repeat

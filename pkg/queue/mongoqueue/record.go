@@ -23,7 +23,10 @@ func (s *Store) Record(ctx context.Context, endings []queue.Ending) ([]error, er
 		return results, nil
 	}
 	now := s.stamp()
-	for i := range endings {
+	for i, ending := range endings {
+		if ending.Outcome == job.Lost { // nothing that the run did is recorded
+			endings[i] = queue.Ending{Lease: ending.Lease, Outcome: job.Lost, FinishedAt: ending.FinishedAt}
+		}
 		if endings[i].FinishedAt.IsZero() {
 			endings[i].FinishedAt = now
 		}
@@ -167,12 +170,12 @@ func (s *Store) notRecorded(ctx context.Context, endings []queue.Ending) ([]queu
 	for i, ending := range endings {
 		ids[i] = ending.Lease.Job.ID
 	}
-	cursor, err := s.jobs.Find(ctx, bson.D{{Key: "_id", Value: in(ids)}}, options.Find().SetProjection(candidateFields))
+	cursor, err := s.jobs.Find(ctx, bson.D{among(ids)}, inOneAnswer(len(ids)).SetProjection(candidateFields))
 	if err != nil {
 		return nil, err
 	}
-	var documents []*job.Document
-	if err := cursor.All(ctx, &documents); err != nil {
+	documents, err := documentsOf(ctx, cursor)
+	if err != nil {
 		return nil, err
 	}
 	byID := make(map[bson.ObjectID]*job.Document, len(documents))

@@ -47,18 +47,19 @@ func held(leases []*queue.Lease) bson.D {
 		}
 	}
 	return bson.D{
-		{Key: "_id", Value: in(jobIDs(leases))},
 		{Key: "lockedAt", Value: in(stamps)},
 		{Key: "lastModifiedBy", Value: textOrNull(leases[0].Holder)},
+		among(jobIDs(leases)),
 	}
 }
 
 // without returns the leases whose job does not carry the stamp.
 func (s *Store) without(ctx context.Context, leases []*queue.Lease, stamp any) ([]*queue.Lease, error) {
 	cursor, err := s.jobs.Find(ctx, bson.D{
-		{Key: "_id", Value: in(jobIDs(leases))}, {Key: "lockedAt", Value: stamp},
+		{Key: "lockedAt", Value: stamp},
 		{Key: "lastModifiedBy", Value: textOrNull(leases[0].Holder)},
-	}, options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
+		among(jobIDs(leases)),
+	}, inOneAnswer(len(leases)).SetProjection(bson.D{{Key: "_id", Value: 1}}))
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func (s *Store) loseRuns(ctx context.Context, instance string, documents []*job.
 		}
 		expires := now.Add(s.options.RunRetention)
 		models = append(models, lostRun(&job.Run{
-			ID: bson.NewObjectID(), JobID: d.ID, Name: d.Name, Tick: d.LastRunAt, Attempt: 1, Failures: d.FailCount,
+			ID: runID(d.ID, d.LastRunAt, instance), JobID: d.ID, Name: d.Name, Tick: d.LastRunAt, Attempt: 1, Failures: d.FailCount,
 			Worker: instance, StartedAt: d.LastRunAt, FinishedAt: &now, ExpiresAt: &expires,
 		}))
 	}
@@ -83,13 +83,14 @@ func (s *Store) loseRuns(ctx context.Context, instance string, documents []*job.
 // The holder and whoever rescued the job may both come to that conclusion.
 func lostRun(run *job.Run) mongo.WriteModel {
 	return mongo.NewUpdateOneModel().SetUpsert(true).
-		SetFilter(bson.D{{Key: "jobId", Value: run.JobID}, {Key: "startedAt", Value: job.Date(run.StartedAt)}, {Key: "worker", Value: run.Worker}}).
+		SetFilter(bson.D{{Key: "_id", Value: run.ID}}).
 		SetUpdate(bson.D{
 			{Key: "$set", Value: bson.D{
 				{Key: "outcome", Value: job.Lost}, {Key: "finishedAt", Value: job.Date(*run.FinishedAt)}, {Key: "error", Value: lostReason},
 			}},
 			{Key: "$setOnInsert", Value: bson.D{
-				{Key: "_id", Value: run.ID}, {Key: "name", Value: run.Name}, {Key: "tick", Value: job.Date(run.Tick)},
+				{Key: "jobId", Value: run.JobID}, {Key: "startedAt", Value: job.Date(run.StartedAt)}, {Key: "worker", Value: run.Worker},
+				{Key: "name", Value: run.Name}, {Key: "tick", Value: job.Date(run.Tick)},
 				{Key: "attempt", Value: run.Attempt}, {Key: "failures", Value: run.Failures}, {Key: "expiresAt", Value: job.Date(*run.ExpiresAt)},
 			}},
 		})

@@ -2,6 +2,7 @@ package mongoqueue
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -118,6 +119,15 @@ func runFields(run *job.Run) bson.D {
 	add("logs", len(run.Logs) > 0, run.Logs)
 	add("logsCut", run.LogsCut > 0, run.LogsCut)
 	return fields
+}
+
+// runID names the record of a run by what everybody knows of it: the holder
+// that opens it and the peer that finds the holder dead mean the same record.
+// Like every ObjectId it begins with the time.
+func runID(jobID bson.ObjectID, startedAt time.Time, holder string) bson.ObjectID {
+	id := derivedID("run", jobID.Hex()+startedAt.UTC().Format(time.RFC3339Nano)+holder)
+	binary.BigEndian.PutUint32(id[:4], uint32(startedAt.Unix()))
+	return id
 }
 
 // writeRuns writes to the history. A record that is there already was written

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
+	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
 )
 
@@ -167,6 +168,21 @@ func (s *Store) prepareOptional(ctx context.Context) error {
 	return nil
 }
 
+// documentsOf reads a cursor to its end. Cursor.All would do the same with a
+// buffer of four kilobytes for each document.
+func documentsOf(ctx context.Context, cursor *mongo.Cursor) ([]*job.Document, error) {
+	defer func() { _ = cursor.Close(ctx) }()
+	var documents []*job.Document
+	for cursor.Next(ctx) {
+		document := &job.Document{}
+		if err := document.UnmarshalBSON(cursor.Current); err != nil {
+			return nil, err
+		}
+		documents = append(documents, document)
+	}
+	return documents, cursor.Err()
+}
+
 // keys builds an index key or a sort order from pairs.
 func keys(pairs ...any) bson.D {
 	d := make(bson.D, 0, len(pairs)/2)
@@ -183,6 +199,17 @@ func set(fields bson.D) bson.D { return bson.D{{Key: "$set", Value: fields}} }
 func in[T any](values []T) bson.D { return bson.D{{Key: "$in", Value: values}} }
 
 func notIn[T any](values []T) bson.D { return bson.D{{Key: "$nin", Value: values}} }
+
+// among is the condition on the ids of a batch. It comes last in a filter: an
+// engine that looks at every document goes through the whole list for each
+// one that the other conditions let pass. MongoDB uses its index on _id.
+func among(ids []bson.ObjectID) bson.E { return bson.E{Key: "_id", Value: in(ids)} }
+
+// inOneAnswer asks for at most n documents without a second command: a batch
+// of just n would leave the cursor open.
+func inOneAnswer(n int) *options.FindOptionsBuilder {
+	return options.Find().SetLimit(int64(n)).SetBatchSize(int32(n) + 1)
+}
 
 // anyDate matches every stored date: comparisons match within one BSON type,
 // so null, absent and text are out.

@@ -6,13 +6,16 @@ package rediswake
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/wake"
 )
 
@@ -23,8 +26,14 @@ const channelPrefix = "etrainer:wake:"
 // publishTimeout bounds how long an enqueue waits for a Redis that hangs.
 const publishTimeout = 250 * time.Millisecond
 
-// pingEvery is how often a silent subscription is checked to be alive.
+// pingEvery is how often a silent subscription is checked to be alive. One
+// that has not answered by the next check is dead.
 const pingEvery = 3 * time.Second
+
+// rejoinAfter is the pause before a subscription that broke is made anew.
+const rejoinAfter = time.Second
+
+var errNoAnswer = errors.New("redis does not answer")
 
 // Publisher implements wake.Publisher.
 type Publisher struct {
@@ -52,48 +61,23 @@ func (p *Publisher) Publish(ctx context.Context, signal wake.Signal) error {
 	return nil
 }
 
-// Subscriber implements wake.Subscriber and lifecycle.Service.
+// Subscriber implements wake.Subscriber, and lifecycle.Service by its Loop:
+// Start does not wait for Redis, and one that is away is joined when it comes
+// back.
 type Subscriber struct {
+	*lifecycle.Loop
 	client    redis.UniversalClient
 	channel   string
 	log       *slog.Logger
 	signals   chan wake.Signal
 	connected atomic.Bool
-	cancel    context.CancelFunc
-	done      chan struct{}
 }
 
-// NewSubscriber returns a Subscriber, which is not started, for the queue of
-// that name.
+// NewSubscriber returns a Subscriber of the queue of that name, not started.
 func NewSubscriber(client redis.UniversalClient, queue string, log *slog.Logger) *Subscriber {
-	return &Subscriber{client: client, channel: channelPrefix + queue, log: log, signals: make(chan wake.Signal, 64)}
-}
-
-// Start begins to listen. It does not wait for Redis: one that is away is
-// joined when it comes back.
-func (s *Subscriber) Start(ctx context.Context) error {
-	if s.cancel != nil {
-		return nil
-	}
-	// The subscription outlives the context of the start.
-	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	s.done = make(chan struct{})
-	go s.listen(ctx)
-	return nil
-}
-
-// Stop ends the subscription and waits for it.
-func (s *Subscriber) Stop(ctx context.Context) error {
-	if s.cancel == nil {
-		return nil
-	}
-	s.cancel()
-	select {
-	case <-s.done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("stop wake subscription: %w", context.Cause(ctx))
-	}
+	s := &Subscriber{client: client, channel: channelPrefix + queue, log: log, signals: make(chan wake.Signal, 64)}
+	s.Loop = lifecycle.NewLoop("wake subscription", s.run)
+	return s
 }
 
 // Signals implements wake.Subscriber.
@@ -102,23 +86,38 @@ func (s *Subscriber) Signals() <-chan wake.Signal { return s.signals }
 // Connected implements wake.Subscriber.
 func (s *Subscriber) Connected() bool { return s.connected.Load() }
 
-func (s *Subscriber) listen(ctx context.Context) {
-	defer close(s.done)
-	pubsub := s.client.Subscribe(ctx, s.channel)
-	defer func() { _ = pubsub.Close() }()
+func (s *Subscriber) run(ctx context.Context) error {
+	defer s.connected.Store(false)
 	for ctx.Err() == nil {
+		s.lost(ctx, s.listen(ctx))
+	}
+	return nil
+}
+
+// listen receives from one connection until it breaks, and tells why.
+func (s *Subscriber) listen(ctx context.Context) error {
+	pubsub := s.client.Subscribe(ctx, s.channel)
+	closing := func() { _ = pubsub.Close() }
+	defer context.AfterFunc(ctx, closing)() // a receive does not notice the end of ctx
+	defer closing()
+	asked := false // a ping is out, and nothing has come since
+	for {
 		message, err := pubsub.ReceiveTimeout(ctx, pingEvery)
 		switch {
 		case err == nil:
+			asked = false
 			s.heard(message)
-		case isTimeout(err) && pubsub.Ping(ctx) == nil:
-			// Silence is fine as long as the ping goes out; a dead connection
-			// shows itself with the next receive.
+		case !isTimeout(err):
+			return err
+		case asked:
+			return errNoAnswer
 		default:
-			s.lost(ctx, err)
+			if err := pubsub.Ping(ctx); err != nil {
+				return err
+			}
+			asked = true
 		}
 	}
-	s.connected.Store(false)
 }
 
 func (s *Subscriber) heard(message any) {
@@ -152,7 +151,7 @@ func (s *Subscriber) lost(ctx context.Context, err error) {
 	if s.connected.Swap(false) {
 		s.log.Warn("wake-ups by redis are off; polling instead", slog.Any("error", err))
 	}
-	timer := time.NewTimer(time.Second)
+	timer := time.NewTimer(rejoinAfter)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -161,6 +160,6 @@ func (s *Subscriber) lost(ctx context.Context, err error) {
 }
 
 func isTimeout(err error) bool {
-	timeout, ok := err.(interface{ Timeout() bool })
+	timeout, ok := errors.AsType[net.Error](err)
 	return ok && timeout.Timeout()
 }

@@ -1,0 +1,197 @@
+package health_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/etrainer/backend/api/internal/apitest"
+	"github.com/etrainer/backend/api/internal/health"
+	"github.com/etrainer/backend/api/internal/jobs"
+	"github.com/etrainer/backend/pkg/fleet"
+	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+)
+
+// ping is a database, or a Redis, that answers as the function does.
+type ping func(ctx context.Context) error
+
+func (p ping) Ping(ctx context.Context) error { return p(ctx) }
+
+func alive(context.Context) error { return nil }
+
+func dead(context.Context) error { return errors.New("connection refused") }
+
+// hangs never answers.
+func hangs(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func ask(t *testing.T, parts health.Parts, path string) (int, map[string]any) {
+	t.Helper()
+	if parts.Draining == nil {
+		parts.Draining = func() bool { return false }
+	}
+	parts.Now, parts.StartedAt, parts.Log = time.Now, time.Now().Add(-time.Minute), slog.New(slog.DiscardHandler)
+	return get(t, health.NewHandler(parts), path)
+}
+
+func get(t *testing.T, handler *health.Handler, path string) (int, map[string]any) {
+	t.Helper()
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	handler.Routes(engine)
+	recorder := httptest.NewRecorder()
+	engine.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil))
+	var body map[string]any
+	if err := json.Unmarshal(recorder.Body.Bytes(), &body); err != nil {
+		t.Errorf("%s: %v in %s", path, err, recorder.Body)
+	}
+	return recorder.Code, body
+}
+
+func TestReady(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		parts  health.Parts
+		status int
+		body   map[string]any
+	}{
+		"ready":         {health.Parts{Database: ping(alive)}, 200, map[string]any{"status": "ready"}},
+		"draining":      {health.Parts{Database: ping(alive), Draining: func() bool { return true }}, 503, map[string]any{"status": "unavailable", "error": "Not ready", "message": "the process is about to stop"}},
+		"database dead": {health.Parts{Database: ping(dead)}, 503, map[string]any{"status": "unavailable", "error": "Not ready", "message": "the database does not answer"}},
+		"database mute": {health.Parts{Database: ping(hangs)}, 503, map[string]any{"status": "unavailable", "error": "Not ready", "message": "the database does not answer"}},
+		"not connected": {health.Parts{}, 503, map[string]any{"status": "unavailable", "error": "Not ready", "message": "the database does not answer"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			status, body := ask(t, test.parts, "/readyz")
+			if diff := cmp.Diff(test.body, body); status != test.status || diff != "" {
+				t.Errorf("status %d, want %d; body (-want +got):\n%s", status, test.status, diff)
+			}
+			if status, body := ask(t, test.parts, "/livez"); status != 200 || body["status"] != "alive" {
+				t.Errorf("/livez: %d %v", status, body)
+			}
+		})
+	}
+}
+
+func TestHealthDocument(t *testing.T) {
+	t.Parallel()
+	counted := jobs.SchedulerHealth{Status: "healthy", IsStarted: true, Stats: jobs.Stats{Total: 5, Scheduled: 1, Running: 1, Completed: 2, Failed: 1}}
+	scheduler := func(context.Context) (jobs.SchedulerHealth, error) { return counted, nil }
+	up := health.Parts{Database: ping(alive), DatabaseName: "etrainer", DatabaseHost: "db1:27018,db2:27019", Redis: alive, Jobs: scheduler}
+	with := func(change func(*health.Parts)) health.Parts {
+		parts := up
+		change(&parts)
+		return parts
+	}
+	database := map[string]any{"readyState": 1.0, "name": "etrainer", "host": "db1", "port": 27018.0, "collections": 13.0}
+	away := map[string]any{"readyState": 0.0, "collections": 13.0}
+	running := map[string]any{
+		"status": "healthy", "isStarted": true, "timestamp": nil,
+		"stats": map[string]any{"total": 5.0, "scheduled": 1.0, "running": 1.0, "completed": 2.0, "failed": 1.0},
+	}
+	unknown := map[string]any{"status": "error"}
+	for name, test := range map[string]struct {
+		parts           health.Parts
+		status, message string
+		database, jobs  map[string]any
+		redis           string
+	}{
+		"all is well":     {up, "OK", "Server is healthy", database, running, "ready"},
+		"without Redis":   {with(func(p *health.Parts) { p.Redis = nil }), "OK", "Server is healthy", database, running, "not_configured"},
+		"Redis is away":   {with(func(p *health.Parts) { p.Redis = dead }), "DEGRADED", "Redis does not answer", database, running, "unavailable"},
+		"Redis is mute":   {with(func(p *health.Parts) { p.Redis = hangs }), "DEGRADED", "Redis does not answer", database, running, "unavailable"},
+		"default port":    {with(func(p *health.Parts) { p.DatabaseHost = "cluster0.example.net" }), "OK", "Server is healthy", map[string]any{"readyState": 1.0, "name": "etrainer", "host": "cluster0.example.net", "port": 27017.0, "collections": 13.0}, running, "ready"},
+		"database away":   {with(func(p *health.Parts) { p.Database = ping(dead) }), "DEGRADED", "the database does not answer", away, unknown, "ready"},
+		"database mute":   {with(func(p *health.Parts) { p.Database = ping(hangs) }), "DEGRADED", "the database does not answer", away, unknown, "ready"},
+		"not connected":   {with(func(p *health.Parts) { p.Database = nil }), "DEGRADED", "the database does not answer", away, unknown, "ready"},
+		"nothing answers": {with(func(p *health.Parts) { p.Database, p.Redis = ping(hangs), hangs }), "DEGRADED", "the database does not answer; Redis does not answer", away, unknown, "unavailable"},
+		"jobs unknown": {with(func(p *health.Parts) {
+			p.Jobs = func(ctx context.Context) (jobs.SchedulerHealth, error) { return jobs.SchedulerHealth{}, hangs(ctx) }
+		}), "OK", "Server is healthy", database, unknown, "ready"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			status, body := ask(t, test.parts, "/health")
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if status != 200 || body["status"] != test.status || body["message"] != test.message || body["environment"] != "traditional" {
+				t.Errorf("%d %v", status, body)
+			}
+			if uptime, _ := body["uptime"].(float64); uptime < 60 || uptime > 120 {
+				t.Errorf("uptime = %v seconds", body["uptime"])
+			}
+			if cluster, there := body["cluster"]; cluster != nil || !there {
+				t.Errorf("cluster = %v, there: %v, want null", cluster, there)
+			}
+			memory, _ := body["memory"].(map[string]any)
+			if used, total := memory["used"], memory["total"]; used.(float64) <= 0 || used.(float64) > total.(float64) {
+				t.Errorf("memory = %v", memory)
+			}
+			want := map[string]any{
+				"database": test.database,
+				"cache": map[string]any{
+					"memory": map[string]any{"keys": 0.0, "hits": 0.0, "misses": 0.0, "hitRate": 0.0},
+					"redis":  map[string]any{"status": test.redis},
+				},
+				"jobScheduler": test.jobs,
+				"cloudinary":   map[string]any{"status": "not_configured"},
+			}
+			if diff := cmp.Diff(want, body["services"]); diff != "" {
+				t.Errorf("services (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestHealthAsksOnceForAll lets many ask at once.
+func TestHealthAsksOnceForAll(t *testing.T) {
+	t.Parallel()
+	var pings atomic.Int64
+	handler := health.NewHandler(health.Parts{
+		Database: ping(func(context.Context) error { pings.Add(1); return errors.New("away") }),
+		Draining: func() bool { return false }, Now: func() time.Time { return time.UnixMilli(1e12) }, Log: slog.New(slog.DiscardHandler),
+	})
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() { get(t, handler, "/health") })
+	}
+	all.Wait()
+	if n := pings.Load(); n != 1 {
+		t.Errorf("the database was asked %d times, want once", n)
+	}
+}
+
+// TestHealthOfTheWholeAPI uses the real queue.
+func TestHealthOfTheWholeAPI(t *testing.T) {
+	t.Parallel()
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{})
+	if reply := api.Get(t, "/health", ""); reply.JSON["status"] != "OK" || reply.At("services", "jobScheduler", "isStarted") != false {
+		t.Errorf("without a worker: %s", reply.Text)
+	}
+	other := apitest.Start(t, mongotest.Database(t), apitest.Options{})
+	for kind, lifetime := range map[fleet.Kind]time.Duration{fleet.API: time.Minute, fleet.Worker: time.Minute, "dead": -time.Minute} {
+		instance := fleet.Instance{ID: string(kind), Kind: kind, ExpiresAt: time.Now().Add(lifetime)}
+		if err := other.Registry.Register(t.Context(), instance); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reply := other.Get(t, "/health", "")
+	if reply.At("services", "jobScheduler", "isStarted") != true || reply.At("services", "jobScheduler", "stats", "total") != 0.0 || reply.At("services", "database", "port") != 27018.0 {
+		t.Errorf("with a worker: %s", reply.Text)
+	}
+}

@@ -1,0 +1,147 @@
+package presence_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/etrainer/backend/api/internal/apitest"
+	"github.com/etrainer/backend/api/internal/presence"
+	"github.com/etrainer/backend/pkg/fleet"
+	"github.com/etrainer/backend/pkg/fleet/mongofleet"
+	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/lifecycle/lifecycletest"
+	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+)
+
+func TestMain(m *testing.M) { mongotest.Main(m) }
+
+const self = "api-1"
+
+// watched tells when the registry was used.
+type watched struct {
+	fleet.Registry
+	calls chan string
+}
+
+func (w watched) Register(ctx context.Context, instance fleet.Instance) error {
+	err := w.Registry.Register(ctx, instance)
+	w.calls <- "register"
+	return err
+}
+
+func (w watched) Beat(ctx context.Context, instance fleet.Instance) error {
+	err := w.Registry.Beat(ctx, instance)
+	w.calls <- "beat"
+	return err
+}
+
+func start(t *testing.T, registry fleet.Registry) (*presence.Service, *clockwork.FakeClock, chan string) {
+	t.Helper()
+	clock, calls := clockwork.NewFakeClock(), make(chan string, 100)
+	service := presence.New(presence.Options{
+		Registry: watched{registry, calls}, ID: self, Now: clock.Now, Clock: clock, Log: slog.New(slog.DiscardHandler),
+	})
+	if err := service.Start(t.Context()); err != nil {
+		t.Fatalf("Start: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := service.Stop(context.WithoutCancel(t.Context())); err != nil {
+			t.Errorf("Stop: %v", err)
+		}
+	})
+	return service, clock, calls
+}
+
+func want(t *testing.T, calls chan string, call string) {
+	t.Helper()
+	if got := <-calls; got != call {
+		t.Fatalf("call = %s, want %s", got, call)
+	}
+}
+
+// turn lets the time of one heartbeat pass.
+func turn(t *testing.T, clock *clockwork.FakeClock) {
+	t.Helper()
+	if err := clock.BlockUntilContext(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(20 * time.Second)
+}
+
+func instances(t *testing.T, registry fleet.Registry) []fleet.Instance {
+	t.Helper()
+	found, err := registry.Instances(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestPresence(t *testing.T) {
+	t.Parallel()
+	registry := mongofleet.New(mongotest.Database(t), time.Now)
+	service, clock, calls := start(t, registry)
+	want(t, calls, "register")
+	found := instances(t, registry)
+	if len(found) != 1 || found[0].ID != self || found[0].Kind != fleet.API || found[0].PID != os.Getpid() || found[0].Host == "" || found[0].Version == "" {
+		t.Fatalf("instances = %+v", found)
+	}
+	if lifetime := found[0].ExpiresAt.Sub(found[0].SeenAt); lifetime != time.Minute {
+		t.Errorf("it is believed for %v, want a minute", lifetime)
+	}
+	turn(t, clock)
+	want(t, calls, "beat")
+	if seen := instances(t, registry)[0].SeenAt; seen.Sub(found[0].SeenAt) != 20*time.Second {
+		t.Errorf("seen %v after the start, want 20 s", seen.Sub(found[0].SeenAt))
+	}
+
+	// Others took it for dead.
+	if err := registry.Leave(t.Context(), self); err != nil {
+		t.Fatal(err)
+	}
+	turn(t, clock)
+	want(t, calls, "beat")
+	want(t, calls, "register")
+	if found := instances(t, registry); len(found) != 1 {
+		t.Errorf("instances = %+v, want it back", found)
+	}
+
+	if err := service.Stop(t.Context()); err != nil {
+		t.Fatalf("Stop: %v", err)
+	}
+	if found := instances(t, registry); len(found) != 0 {
+		t.Errorf("instances after Stop = %+v", found)
+	}
+}
+
+func TestPresenceOutlivesTheDatabase(t *testing.T) {
+	t.Parallel()
+	proxy := apitest.NewProxy(t)
+	db := mongotest.Database(t, proxy.Options())
+	registry := mongofleet.New(db, time.Now)
+	proxy.Cut()
+	_, clock, calls := start(t, registry)
+	want(t, calls, "register") // in vain
+	proxy.Mend()
+	turn(t, clock)
+	want(t, calls, "register")
+	if found := instances(t, registry); len(found) != 1 {
+		t.Errorf("instances = %+v, want it registered once the database is back", found)
+	}
+}
+
+func TestPresenceKeepsTheLifecycleContract(t *testing.T) {
+	t.Parallel()
+	registry := mongofleet.New(mongotest.Database(t), time.Now)
+	lifecycletest.Stress(t, func() lifecycle.Service {
+		return presence.New(presence.Options{Registry: registry, ID: self, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	})
+	if found := instances(t, registry); len(found) != 0 {
+		t.Errorf("instances = %+v, want none after the last Stop", found)
+	}
+}

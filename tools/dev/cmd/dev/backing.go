@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/etrainer/backend/tools/dev/internal/embedded"
+)
+
+// database is the name of the database where the URI names none.
+const database = "etrainer"
+
+// backing are the services that the programs use: embedded ones, or those
+// that the environment names.
+type backing struct {
+	mongodbURI, redisURL string
+	stops                []func()
+}
+
+func (b *backing) stop() error {
+	for i := len(b.stops) - 1; i >= 0; i-- {
+		b.stops[i]()
+	}
+	return nil
+}
+
+func (o upOptions) startBacking(_ context.Context, out io.Writer) (_ *backing, err error) {
+	b := &backing{mongodbURI: os.Getenv("MONGODB_URI"), redisURL: os.Getenv("REDIS_URL")}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.stop())
+		}
+	}()
+	if b.mongodbURI == "" {
+		dir := filepath.Join(o.dir, "data")
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("make the database folder: %w", err)
+		}
+		mongodb, err := embedded.StartMongoDB(embedded.MongoDBOptions{
+			Dir: dir, Port: o.ports.mongodb, Logger: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		})
+		if err != nil {
+			return nil, err
+		}
+		b.stops = append(b.stops, mongodb.Stop)
+		sayReplaced(out, "the database", o.ports.mongodb, mongodb.Port())
+		b.mongodbURI = mongodb.URI(database)
+	}
+	if b.redisURL == "" {
+		redis, err := embedded.StartRedis(o.ports.redis)
+		if err != nil {
+			return nil, err
+		}
+		b.stops = append(b.stops, redis.Stop)
+		sayReplaced(out, "Redis", o.ports.redis, redis.Port())
+		b.redisURL = redis.URL()
+	}
+	return b, nil
+}
+
+// choosePorts finds free ports for the programs, the wanted ones if they are.
+func (o upOptions) choosePorts(out io.Writer) (ports, error) {
+	chosen := o.ports
+	for _, p := range []struct {
+		what string
+		port *int
+	}{{"the api", &chosen.api}, {"the worker's private port", &chosen.worker}} {
+		wanted := *p.port
+		free, err := freePort(wanted)
+		if err != nil {
+			return ports{}, fmt.Errorf("find a port for %s: %w", p.what, err)
+		}
+		*p.port = free
+		sayReplaced(out, p.what, wanted, free)
+	}
+	return chosen, nil
+}
+
+// freePort returns the wanted port, or another if that is taken on any
+// address: the programs listen on all of them.
+func freePort(wanted int) (int, error) {
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", wanted))
+	if err != nil && !strings.Contains(err.Error(), "in use") {
+		return 0, err
+	}
+	if err != nil {
+		if listener, err = net.Listen("tcp", ":0"); err != nil {
+			return 0, err
+		}
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	return port, listener.Close()
+}
+
+func sayReplaced(out io.Writer, what string, wanted, got int) {
+	if wanted != 0 && wanted != got {
+		fmt.Fprintf(out, "dev │ port %d is taken; %s is on %d instead\n", wanted, what, got)
+	}
+}

@@ -1,0 +1,174 @@
+package promises
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+)
+
+// apiBinary is the real api, built once.
+var apiBinary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "promises-api-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "api")
+	cmd := exec.Command("go", "build", "-o", path, "./cmd/api")
+	cmd.Dir = "../../../api"
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the api: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// front is the api in front of a stage, which can be killed and started
+// again on the same port.
+type front struct {
+	*stage
+	url, token string
+	process    *child
+}
+
+func newFront(s *stage) *front {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	f := &front{stage: s, url: "http://" + listener.Addr().String()}
+	_ = listener.Close()
+	f.start()
+	f.logIn()
+	return f
+}
+
+func (f *front) start() {
+	f.t.Helper()
+	path, err := apiBinary()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	uri := mongotest.URI(f.t)
+	base, query, _ := strings.Cut(uri, "?")
+	uri = strings.TrimSuffix(base, "/") + "/" + f.db.Name()
+	if query != "" {
+		uri += "?" + query
+	}
+	cmd := exec.Command(path)
+	cmd.Env = append(os.Environ(), "MONGODB_URI="+uri, "PORT="+f.url[strings.LastIndex(f.url, ":")+1:], "NODE_ENV=production",
+		"REDIS_URL=", "BCRYPT_ROUNDS=4", "JWT_SECRET_KEY=Zk3v9TqLw8yXr5Nc2Hs7Jd4Gf6Pb1Ma0QeUiOtRy")
+	f.process = f.stage.start(cmd, "running")
+}
+
+func (f *front) logIn() {
+	f.t.Helper()
+	account := map[string]any{"name": "Admin", "email": "admin@example.com", "password": "correct horse"}
+	if status, answer := f.post("/api/auth/register", "", account); status != http.StatusCreated {
+		f.t.Fatalf("register: %d %s", status, answer)
+	}
+	_, answer := f.post("/api/auth/login", "", account)
+	var login struct{ Token string }
+	if err := json.Unmarshal(answer, &login); err != nil || login.Token == "" {
+		f.t.Fatalf("login: %s", answer)
+	}
+	f.token = login.Token
+}
+
+// post returns status 0 when there was no answer.
+func (f *front) post(path, key string, body any) (int, []byte) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	request, err := http.NewRequest(http.MethodPost, f.url+path, bytes.NewReader(text))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", "Bearer "+f.token)
+	if key != "" {
+		request.Header.Set("Idempotency-Key", key)
+	}
+	request.Close = true
+	response, err := (&http.Client{Timeout: 20 * time.Second}).Do(request)
+	if err != nil {
+		return 0, nil
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, nil
+	}
+	return response.StatusCode, answer
+}
+
+// schedule repeats one request until it is acknowledged, as a client does.
+func (f *front) schedule(key string) bson.ObjectID {
+	f.t.Helper()
+	var id bson.ObjectID
+	f.eventually("the api acknowledges "+key, func() bool {
+		status, answer := f.post("/api/system/jobs/schedule", key, map[string]any{
+			"name": step.Name, "allowUnknown": true, "data": stepPayload{WaitMS: 20},
+		})
+		var ack struct{ Job struct{ ID string } }
+		if status != http.StatusOK || json.Unmarshal(answer, &ack) != nil {
+			return false
+		}
+		parsed, err := bson.ObjectIDFromHex(ack.Job.ID)
+		id = parsed
+		return err == nil
+	})
+	return id
+}
+
+// An acknowledged enqueue survives kill -9 of api and worker at any step. The
+// kills fall at moments that nobody chose: the enqueues, the claims, the runs
+// and the records go on all the time.
+func TestAnAcknowledgedEnqueueSurvivesKills(t *testing.T) {
+	t.Parallel()
+	f := newFront(newStage(t))
+	const rounds, perRound = 6, 25
+	var ids []bson.ObjectID
+	for round := range rounds {
+		worker := f.spawn("worker")
+		acknowledged := make(chan struct{})
+		go func() {
+			defer close(acknowledged)
+			for i := range perRound {
+				ids = append(ids, f.schedule(fmt.Sprintf("round %d job %d", round, i)))
+			}
+		}()
+		// The killer strikes when some jobs of the round have started, at
+		// another point of the work each time.
+		f.eventually("jobs run", func() bool { return len(f.effects()) > round*perRound+2*round })
+		worker.kill()
+		f.process.kill()
+		f.start()
+		<-acknowledged
+	}
+	f.spawn("worker")
+	f.eventually("every acknowledged job is done", func() bool { return f.unfinished(ids) == 0 })
+	f.eventually("every run is recorded", func() bool { return len(f.runs()) == len(ids) })
+	f.checkOnce(ids)
+	distinct := map[bson.ObjectID]bool{}
+	for _, id := range ids {
+		distinct[id] = true
+	}
+	if len(distinct) != rounds*perRound {
+		t.Errorf("%d jobs for %d keys", len(distinct), rounds*perRound)
+	}
+}

@@ -1,0 +1,7 @@
+// Package promises holds the tests of what the queue promises, with real
+// processes that are killed and paused: one file for each promise. Each test
+// fails when its promise is broken.
+//
+// The children are this test binary, run again as a worker (child_test.go),
+// and the real api.
+package promises
