@@ -22,9 +22,9 @@ ARGS ?=
 # FUZZTIME is how long "make fuzz" tries each target.
 FUZZTIME ?= 10s
 
-# $(call each,MODULES,COMMAND) runs a command in each module that has packages.
-each = for module in $(1); do ( \
-	cd $$module; if [ -n "$$(go list ./... 2>/dev/null)" ]; then echo "$$module: $(2)"; $(2); fi ) || exit 1; done
+# $(call each,MODULES,COMMAND) runs a command in each module, and fails in the
+# end if it failed in any.
+each = status=0; for module in $(1); do echo "$$module: $(2)"; (cd $$module && $(2)) || status=1; done; exit $$status
 
 ##@ Every day
 
@@ -40,7 +40,8 @@ dev: bin/dev build ## run everything here: database, Redis, api, worker, demo da
 .PHONY: test
 test: bin/dev bin/gotestsum ## run all Go tests with the race detector, on engines of their own
 	bin/dev with-engines -- bin/gotestsum --format pkgname --format-hide-empty-pkg --raw-command -- \
-		bash -c 'status=0; for module in $(MODULES); do (cd $$module && go test -json -race -count=1 -timeout 20m ./...) || status=1; done; exit $$status'
+		bash -c 'status=0; for module in $(MODULES); do \
+			(cd $$module && go test -json -race -count=1 -timeout 20m ./...) || status=1; done; exit $$status'
 
 .PHONY: check
 check: layers vet lint build tidy-check test ## run the fast part of CI
@@ -51,7 +52,7 @@ fmt: bin/golangci-lint ## format the code
 
 .PHONY: tidy
 tidy: ## write go.mod and go.sum of every module anew
-	@for module in $(MODULES) tools/lint; do echo "$$module: go mod tidy"; (cd $$module && go mod tidy); done
+	@$(call each,$(MODULES) tools/lint,go mod tidy)
 
 .PHONY: clean
 clean: ## remove what make builds, and the data of "make dev"
@@ -92,7 +93,7 @@ lint: bin/golangci-lint ## run the linters (.golangci.yaml) in every module
 
 .PHONY: tidy-check
 tidy-check: ## fail when go.mod or go.sum of a module is not tidy
-	@for module in $(MODULES) tools/lint; do echo "$$module: go mod tidy -diff"; (cd $$module && go mod tidy -diff); done
+	@$(call each,$(MODULES) tools/lint,go mod tidy -diff)
 
 .PHONY: fuzz
 fuzz: ## try each fuzz target for FUZZTIME

@@ -2,7 +2,10 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/etrainer/backend/pkg/job"
@@ -36,10 +39,12 @@ type fetcher struct {
 	expiredAt    time.Time
 	nextDue      time.Time // by the server's clock
 	interval     time.Duration
-	doubt        bool // a failed lease may have claimed jobs
 	backlog      bool // the last look left due jobs behind
 	fruitless    int  // looks in a row that saw due jobs and got none
 	failureDelay time.Duration
+
+	mu      sync.Mutex
+	doubted []string // holders that may have leases of which nobody knows
 }
 
 func (f *fetcher) run(ctx context.Context) error {
@@ -59,13 +64,14 @@ func (f *fetcher) look(ctx context.Context) {
 			f.nextDue = time.Time{} // it may come and go: there is no room for it
 			return
 		}
+		limited := f.holdsLimited(nil)
 		batch, err := f.lease(ctx, request)
 		if err != nil {
 			f.failed(ctx, err)
 			return
 		}
 		f.failureDelay = 0
-		f.learn(batch)
+		f.learn(batch, limited || f.holdsLimited(batch.Leases))
 		if len(batch.Leases) == 0 || !batch.More || !f.table.hungry() {
 			break
 		}
@@ -73,9 +79,10 @@ func (f *fetcher) look(ctx context.Context) {
 	f.lookForExpired(ctx)
 }
 
-// learn keeps what a batch tells about the next look.
-func (f *fetcher) learn(batch queue.Batch) {
-	f.nextDue, f.backlog = batch.NextDue, batch.More || f.holdsLimited()
+// learn keeps what a batch tells about the next look. limited says that jobs
+// may have been left because of a run of this process, whose end is awaited.
+func (f *fetcher) learn(batch queue.Batch, limited bool) {
+	f.nextDue, f.backlog = batch.NextDue, batch.More || limited
 	switch {
 	case len(batch.Leases) > 0:
 		f.interval, f.fruitless = firstPoll, 0
@@ -87,48 +94,67 @@ func (f *fetcher) learn(batch queue.Batch) {
 }
 
 // holdsLimited reports whether the end of a run of this process makes room
-// for another within a limit over all workers.
-func (f *fetcher) holdsLimited() bool {
-	for _, t := range f.table.tasks() {
-		if f.settings[t.lease.Job.Name].Concurrency > 0 {
-			return true
-		}
-	}
-	return false
+// for another within a limit over all workers. The runs of fresh leases may
+// have ended by now.
+func (f *fetcher) holdsLimited(fresh []*queue.Lease) bool {
+	limited := func(lease *queue.Lease) bool { return f.settings[lease.Job.Name].Concurrency > 0 }
+	return slices.ContainsFunc(fresh, limited) ||
+		slices.ContainsFunc(f.table.tasks(), func(t *task) bool { return limited(t.lease) })
 }
 
 func (f *fetcher) lease(ctx context.Context, request queue.LeaseRequest) (queue.Batch, error) {
 	// Stopping must not cut a claim in two: what was claimed must be known.
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), leaseTimeout, errLeaseTimeout)
 	defer cancel()
-	if err := f.clearDoubt(ctx); err != nil {
+	if err := f.clearDoubts(ctx); err != nil {
 		return queue.Batch{}, err
 	}
 	batch, err := f.options.Store.Lease(ctx, request)
 	if err != nil {
-		f.doubt = true
+		f.doubt(request.Holder) // it may have claimed jobs
 		return batch, err
+	}
+	if request.Holder != f.presence.id() {
+		f.doubt(request.Holder) // peers took it for dead meanwhile
+		return queue.Batch{More: true}, nil
 	}
 	f.accept(ctx, batch.Leases)
 	f.options.Metrics.leased(len(batch.Leases))
 	return batch, nil
 }
 
-// clearDoubt hands back what a failed lease may have claimed without our
-// knowing. Nobody else would: this process is alive, so its peers do not
-// rescue it.
-func (f *fetcher) clearDoubt(ctx context.Context) error {
-	if !f.doubt {
-		return nil
+// doubt remembers a name of this process under which jobs may be leased
+// without its knowing. Nobody else would hand them back: peers rescue only
+// what is listed in the fleet and dead.
+func (f *fetcher) doubt(holder string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !slices.Contains(f.doubted, holder) {
+		f.doubted = append(f.doubted, holder)
 	}
-	var keep []*queue.Lease
-	for _, t := range f.table.tasks() {
-		keep = append(keep, t.lease)
+}
+
+// clearDoubts hands back what is leased under doubted names, but for what is
+// known to be held under the present one.
+func (f *fetcher) clearDoubts(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.doubted) > 0 {
+		holder := f.doubted[0]
+		var keep []*queue.Lease
+		for _, t := range f.table.tasks() {
+			switch {
+			case holder == f.presence.id():
+				keep = append(keep, t.lease)
+			case holder == t.lease.Holder:
+				f.keeper.lose(t)
+			}
+		}
+		if _, err := f.options.Store.Rescue(ctx, holder, keep...); err != nil {
+			return fmt.Errorf("hand back what %s may hold: %w", holder, err)
+		}
+		f.doubted = f.doubted[1:]
 	}
-	if _, err := f.options.Store.Rescue(ctx, f.presence.id(), keep...); err != nil {
-		return err
-	}
-	f.doubt = false
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
@@ -333,4 +334,21 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
+}
+
+// instance is a worker that was last seen at a time and expires at another.
+func instance(id string, seen, expires time.Time) fleet.Instance {
+	return fleet.Instance{ID: id, Kind: fleet.Worker, StartedAt: seen, SeenAt: seen, ExpiresAt: expires, InFlight: 1}
+}
+
+// lookout tells each time the fleet has been read.
+type lookout struct {
+	fleet.Registry
+	looks chan struct{}
+}
+
+func (l *lookout) Instances(ctx context.Context) ([]fleet.Instance, error) {
+	instances, err := l.Registry.Instances(ctx)
+	l.looks <- struct{}{}
+	return instances, err
 }

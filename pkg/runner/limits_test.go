@@ -100,6 +100,15 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// hurried is a clock of which a thousand seconds pass in one, for handlers that
+// seem to take long. Its timers are those of the real one.
+type hurried struct {
+	clockwork.Clock
+	began time.Time
+}
+
+func (c hurried) Now() time.Time { return c.began.Add(1000 * time.Since(c.began)) }
+
 // What one process locks no other can run: with slow jobs it takes no more
 // than it can start.
 func TestSlowJobsAreNotHoarded(t *testing.T) {
@@ -107,7 +116,7 @@ func TestSlowJobsAreNotHoarded(t *testing.T) {
 	b := newBench(t, nil)
 	g := newGate()
 	o := b.options(handler("a", g.run, func(d *catalog.Definition) { d.Concurrency = 3 }), handler("b", g.run, func(d *catalog.Definition) { d.Concurrency = 4 }))
-	o.Slots = 5
+	o.Slots, o.Clock = 5, hurried{clockwork.NewRealClock(), time.Now()}
 	b.enqueueMany("a", 30)
 	b.enqueueMany("b", 30)
 	r := b.start(o)
@@ -205,6 +214,60 @@ func TestJobsOverTheirLimitAreNotHammered(t *testing.T) {
 	if took := time.Since(began); took > 25*time.Second {
 		t.Errorf("29 runs, one after the other, took %s: each waited for a poll", took)
 	}
+}
+
+// pollless is a clock on which polls never come: what happens has another
+// cause.
+type pollless struct{ clockwork.Clock }
+
+func (c pollless) NewTimer(d time.Duration) clockwork.Timer {
+	if d >= 500*time.Millisecond {
+		d = time.Hour
+	}
+	return c.Clock.NewTimer(d)
+}
+
+// With room for all that is due but for the limit, the end of each run is
+// what starts the next.
+func TestEndOfALimitedRunStartsTheNext(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	if err := b.client.ChangeSettings(t.Context(), job.Settings{Name: "a", Concurrency: 1}); err != nil {
+		t.Fatal(err)
+	}
+	ids := b.enqueueMany("a", 4)
+	o := b.options(noop("a"))
+	o.Clock = pollless{clockwork.NewRealClock()}
+	b.start(o)
+	for _, id := range ids {
+		b.ended(id)
+	}
+}
+
+// slower is a store that loses the race for what is due, a few times.
+type slower struct {
+	queue.Consumer
+	losses atomic.Int64
+}
+
+func (s *slower) Lease(ctx context.Context, request queue.LeaseRequest) (queue.Batch, error) {
+	if s.losses.Add(-1) >= 0 {
+		return queue.Batch{More: true}, nil
+	}
+	return s.Consumer.Lease(ctx, request)
+}
+
+// A worker that lost a race tries again soon: there may be more.
+func TestLostRaceIsRunAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	id := b.enqueueMany("a", 1)[0]
+	o := b.options(noop("a"))
+	store := &slower{Consumer: b.store}
+	store.losses.Store(3)
+	o.Store, o.Clock = store, pollless{clockwork.NewRealClock()}
+	b.start(o)
+	b.ended(id)
 }
 
 func TestPauseAndResume(t *testing.T) {

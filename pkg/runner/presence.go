@@ -180,15 +180,15 @@ func (p *presence) beat(ctx context.Context) {
 }
 
 // rise begins a new life under a new id. Peers have released what the former
-// one held; what it leased after that, before it knew, is released here,
-// because nobody looks for the leases of an instance that is not listed.
+// one held, but not what it leased after that, before it knew.
 func (p *presence) rise(ctx context.Context, former string) error {
 	p.keeper.loseAll()
-	if _, err := p.options.Store.Rescue(ctx, former); err != nil {
+	if err := p.register(ctx); err != nil {
 		return err
 	}
+	p.fetcher.doubt(former)
 	p.wakeFetcher()
-	return p.register(ctx)
+	return nil
 }
 
 func (p *presence) watchIfDue(ctx context.Context) {

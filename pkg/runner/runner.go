@@ -139,7 +139,7 @@ func (r *Runner) Stop(ctx context.Context) error {
 	}
 	r.state = stopped
 	r.draining.Store(true)
-	unclear := r.stopFetching(ctx)
+	errs := []error{r.fetching.Stop(ctx)}
 	for _, t := range r.table.drain() {
 		ending := t.ending()
 		ending.Outcome, ending.Unstarted = job.Released, true
@@ -148,21 +148,14 @@ func (r *Runner) Stop(ctx context.Context) error {
 	r.presence.beat(ctx)
 	abandoned := !r.finishHandlers(ctx)
 	close(r.recorder.closing)
-	errs := []error{unclear, r.waitRecorder(ctx), r.parts.Stop(ctx)}
+	errs = append(errs, r.waitRecorder(ctx), r.parts.Stop(ctx))
+	unclear := r.fetcher.clearDoubts(ctx)
 	held, _ := r.table.load()
-	errs = append(errs, r.presence.leave(ctx, held > 0 || unclear != nil))
+	errs = append(errs, unclear, r.presence.leave(ctx, held > 0 || unclear != nil))
 	if abandoned {
 		errs = append(errs, fmt.Errorf("%d handlers did not stop in time; their jobs will run again", held))
 	}
 	return errors.Join(errs...)
-}
-
-// stopFetching returns an error when jobs may be leased that nobody knows of.
-func (r *Runner) stopFetching(ctx context.Context) error {
-	if err := r.fetching.Stop(ctx); err != nil {
-		return err
-	}
-	return r.fetcher.clearDoubt(ctx)
 }
 
 // finishHandlers waits for the handlers, and tells them to stop when the time

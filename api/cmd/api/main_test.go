@@ -50,7 +50,8 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
-func TestCommands(t *testing.T) { // not parallel: it sets the environment
+//nolint:paralleltest // it sets the environment
+func TestCommands(t *testing.T) {
 	t.Setenv("PORT", freePort(t))
 	t.Setenv("JWT_SECRET_KEY", "")
 	t.Setenv("MONGODB_URI", "")
@@ -137,7 +138,9 @@ func (p *program) until(t *testing.T, path string, status int) {
 }
 
 // TestServe starts while the database is away, waits for it, and stops.
-func TestServe(t *testing.T) { // not parallel: it sets the environment
+//
+//nolint:paralleltest // it sets the environment
+func TestServe(t *testing.T) {
 	proxy := apitest.NewProxy(t)
 	db := mongotest.Database(t)
 	proxy.Cut()
@@ -183,7 +186,9 @@ func TestServe(t *testing.T) { // not parallel: it sets the environment
 }
 
 // TestServeStopsWhileItWaits stops before the database has answered.
-func TestServeStopsWhileItWaits(t *testing.T) { // not parallel: it sets the environment
+//
+//nolint:paralleltest // it sets the environment
+func TestServeStopsWhileItWaits(t *testing.T) {
 	proxy := apitest.NewProxy(t)
 	proxy.Cut()
 	p := start(t, proxy.URI())

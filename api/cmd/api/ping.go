@@ -9,9 +9,8 @@ import (
 	"time"
 
 	"github.com/etrainer/backend/api/internal/config"
-	"github.com/etrainer/backend/pkg/lifecycle"
-
 	settings "github.com/etrainer/backend/pkg/config"
+	"github.com/etrainer/backend/pkg/lifecycle"
 )
 
 // pingTimeout is below the ten seconds that health checks usually wait.

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/etrainer/backend/api/internal/config"
+	settings "github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/logging"
 	"github.com/etrainer/backend/pkg/version"
-
-	settings "github.com/etrainer/backend/pkg/config"
 )
 
 // serve runs the api, and returns the exit code.
@@ -34,6 +34,7 @@ func serve(ctx context.Context, stderr io.Writer) int {
 	for _, warning := range warnings {
 		log.WarnContext(ctx, "configuration", slog.String("warning", warning))
 	}
+	log.LogAttrs(ctx, slog.LevelInfo, "configuration", shown(&cfg)...)
 
 	ctx, release := lifecycle.NotifyContext(ctx)
 	defer release()
@@ -51,4 +52,15 @@ func serve(ctx context.Context, stderr io.Writer) int {
 		log.ErrorContext(ctx, "start failed", slog.Any("error", err))
 		return lifecycle.ExitFailed
 	}
+}
+
+// shown lists the variables that have a value, secrets masked.
+func shown(cfg *config.Config) []slog.Attr {
+	var attrs []slog.Attr
+	for _, entry := range settings.Describe(cfg) {
+		if entry.Value != "" {
+			attrs = append(attrs, slog.String(strings.ToLower(entry.Name), entry.Value))
+		}
+	}
+	return attrs
 }

@@ -8,12 +8,17 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/etrainer/backend/pkg/errs"
 )
 
 // maxPasswordBytes is how much of a password bcrypt uses. The library of the
 // Node backend cut longer ones off silently, so the hashes that it made are of
 // the first 72 bytes; Go's refuses to hash more.
 const maxPasswordBytes = 72
+
+// busy is what a client reads whose request ended before its turn came.
+const busy = "Too many logins at once. Please try again."
 
 // Passwords hashes and checks passwords. At most one per processor is worked
 // on at a time, since each takes tens of milliseconds of one.
@@ -64,7 +69,7 @@ func (p *Passwords) Check(ctx context.Context, hash, password string) (bool, err
 		case err == nil:
 			return hash != "", nil
 		case errors.Is(err, bcrypt.ErrMismatchedHashAndPassword):
-		case ctx.Err() != nil:
+		case errs.KindOf(err) == errs.Unavailable:
 			return false, fmt.Errorf("check a password: %w", err)
 		default: // what is stored is no bcrypt hash, so nothing matches it
 			return false, nil
@@ -81,7 +86,7 @@ func (p *Passwords) work(ctx context.Context, task func() error) error {
 		defer func() { <-p.slots }()
 		return task()
 	case <-ctx.Done():
-		return ctx.Err()
+		return errs.Wrap(errs.Unavailable, ctx.Err(), busy)
 	}
 }
 

@@ -40,7 +40,8 @@ func TestDefaults(t *testing.T) {
 	}
 	want := []any{
 		":8080", "debug", time.Hour, 7 * 24 * time.Hour, 10,
-		[]string{"http://localhost:5173", "http://localhost:8081"}, 0, int64(10 << 20), 30 * time.Second, time.Duration(0), "agendaJobs", false,
+		[]string{"http://localhost:5173", "http://localhost:8081"},
+		0, int64(10 << 20), 30 * time.Second, time.Duration(0), "agendaJobs", false,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -135,9 +136,10 @@ func TestLifetime(t *testing.T) {
 		if err := got.UnmarshalText([]byte(text)); err != nil || time.Duration(got) != want {
 			t.Errorf("%q = %v, %v, want %v", text, time.Duration(got), err, want)
 		}
+		written, err := got.MarshalText()
 		var again config.Lifetime
-		if err := again.UnmarshalText([]byte(got.String())); err != nil || again != got {
-			t.Errorf("%q is written as %q, which reads as %v, %v", text, got, time.Duration(again), err)
+		if err := errors.Join(err, again.UnmarshalText(written)); err != nil || again != got {
+			t.Errorf("%q is written as %q, which reads as %v, %v", text, written, time.Duration(again), err)
 		}
 	}
 	for _, text := range []string{"", "h", "1", "1y", "-1h", "1h30m", "0s", "1e9h", "367d"} {

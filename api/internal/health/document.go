@@ -114,9 +114,7 @@ func (h *Handler) services(ctx context.Context) services {
 	}
 	// What is seen serves other requests too, so the one that came first does
 	// not end it by going away.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
-	defer cancel()
-	h.last = h.look(ctx)
+	h.last = h.look(context.WithoutCancel(ctx))
 	h.takenAt = h.parts.Now()
 	return h.last
 }
@@ -138,6 +136,8 @@ func (h *Handler) lookAtRedis(ctx context.Context) string {
 	if h.parts.Redis == nil {
 		return redisNotConfigured
 	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
 	if err := h.parts.Redis(ctx); err != nil {
 		h.parts.Log.WarnContext(ctx, "Redis does not answer", slog.Any("error", err))
 		return redisUnavailable
@@ -146,13 +146,17 @@ func (h *Handler) lookAtRedis(ctx context.Context) string {
 }
 
 func (h *Handler) lookAtDatabase(ctx context.Context, seen *services) {
-	if err := h.pingDatabase(ctx); err != nil {
+	probe, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	if err := h.pingDatabase(probe); err != nil {
 		h.parts.Log.WarnContext(ctx, "database does not answer", slog.Any("error", err))
 		return
 	}
 	seen.Database.ReadyState, seen.Database.Name = 1, h.parts.DatabaseName
 	seen.Database.Host, seen.Database.Port = firstHost(h.parts.DatabaseHost)
-	scheduler, err := h.parts.Jobs(ctx)
+	count, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	scheduler, err := h.parts.Jobs(count)
 	if err != nil {
 		h.parts.Log.WarnContext(ctx, "state of the queue not read", slog.Any("error", err))
 		return

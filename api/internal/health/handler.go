@@ -13,9 +13,14 @@ import (
 	"github.com/etrainer/backend/api/internal/web"
 )
 
-// probeTimeout bounds every look at another process, so that no answer takes
-// much longer than a second, whatever is away.
+// probeTimeout bounds every look at whether another process is there, so that
+// no answer takes much longer than a second, whatever is away.
 const probeTimeout = time.Second
+
+// countTimeout bounds the counting of jobs by a database that is there. A slow
+// count is made seldom: the queue remembers it for twenty times as long as it
+// took.
+const countTimeout = 3 * time.Second
 
 // freshFor is how old the parts of a /health document may be. Anybody can ask
 // for it, so the database is asked once for all who ask at the same time.

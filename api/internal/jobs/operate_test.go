@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -334,9 +335,7 @@ func TestStats(t *testing.T) {
 	reply := api.Get(t, jobsRoute+"/stats", token)
 	old := map[string]any{"total": 7.0, "scheduled": 3.0, "running": 1.0, "completed": 1.0, "failed": 1.0}
 	all := map[string]any{"queued": 1.0, "repeating": 0.0, "dead": 1.0}
-	for key, value := range old {
-		all[key] = value
-	}
+	maps.Copy(all, old)
 	health, _ := reply.JSON["health"].(map[string]any)
 	if diff := cmp.Diff(old, health["stats"]); diff != "" {
 		t.Errorf("health.stats (-want +got):\n%s", diff)

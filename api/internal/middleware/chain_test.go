@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -92,7 +93,15 @@ func start(t *testing.T) (*httptest.Server, *journal) {
 	return server, out
 }
 
-func send(t *testing.T, method, url string, body io.Reader, header map[string]string) *http.Response {
+// answer is what a request got; broken tells that it was cut off.
+type answer struct {
+	status int
+	header http.Header
+	text   string
+	broken bool
+}
+
+func send(t *testing.T, method, url string, body io.Reader, header map[string]string) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, body)
 	if err != nil {
@@ -102,12 +111,13 @@ func send(t *testing.T, method, url string, body io.Reader, header map[string]st
 		request.Header.Set(name, value)
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
-	reply, err := (&http.Client{Transport: transport}).Do(request)
+	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, url, err)
 	}
-	t.Cleanup(func() { _ = reply.Body.Close() })
-	return reply
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, response.Header, string(text), err != nil}
 }
 
 func TestRequestID(t *testing.T) {
@@ -118,7 +128,7 @@ func TestRequestID(t *testing.T) {
 		strings.Repeat("x", 128): true, strings.Repeat("x", 129): false,
 	} {
 		reply := send(t, http.MethodGet, server.URL+"/none", nil, map[string]string{"X-Request-Id": given})
-		id := reply.Header.Get("X-Request-Id")
+		id := reply.header.Get("X-Request-Id")
 		if id == "" || (id == given) != kept {
 			t.Errorf("id %q is answered by %q, want it kept: %v", given, id, kept)
 		}
@@ -131,7 +141,7 @@ func TestRequestID(t *testing.T) {
 func TestSecurityHeadersAreOnEveryReply(t *testing.T) {
 	t.Parallel()
 	server, _ := start(t)
-	for name, reply := range map[string]*http.Response{
+	for name, reply := range map[string]answer{
 		"no route":  send(t, http.MethodGet, server.URL+"/none", nil, nil),
 		"panic":     send(t, http.MethodGet, server.URL+"/panic", nil, nil),
 		"too large": send(t, http.MethodPost, server.URL+"/body", strings.NewReader(strings.Repeat(" ", limit+1)), nil),
@@ -143,11 +153,11 @@ func TestSecurityHeadersAreOnEveryReply(t *testing.T) {
 			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Origin-Agent-Cluster": "?1",
 			"X-DNS-Prefetch-Control": "off", "X-Download-Options": "noopen", "X-Permitted-Cross-Domain-Policies": "none", "X-Powered-By": "",
 		} {
-			if got := reply.Header.Get(key); got != want {
+			if got := reply.header.Get(key); got != want {
 				t.Errorf("%s: %s = %q, want %q", name, key, got, want)
 			}
 		}
-		if policy := reply.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'self';") || !strings.HasSuffix(policy, ";upgrade-insecure-requests") {
+		if policy := reply.header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'self';") || !strings.HasSuffix(policy, ";upgrade-insecure-requests") {
 			t.Errorf("%s: Content-Security-Policy = %q", name, policy)
 		}
 	}
@@ -180,17 +190,15 @@ func TestCORS(t *testing.T) {
 			}
 			preflight := test.method == http.MethodOptions
 			if preflight {
-				for key, value := range ask {
-					header[key] = value
-				}
+				maps.Copy(header, ask)
 			}
 			reply := send(t, test.method, server.URL+test.path, nil, header)
-			if reply.StatusCode != test.status || reply.Header.Get("Access-Control-Allow-Origin") != test.allowed ||
-				reply.Header.Get("Access-Control-Allow-Credentials") != "true" || !strings.Contains(strings.Join(reply.Header.Values("Vary"), ","), "Origin") {
-				t.Errorf("%d %v", reply.StatusCode, reply.Header)
+			if reply.status != test.status || reply.header.Get("Access-Control-Allow-Origin") != test.allowed ||
+				reply.header.Get("Access-Control-Allow-Credentials") != "true" || !strings.Contains(strings.Join(reply.header.Values("Vary"), ","), "Origin") {
+				t.Errorf("%d %v", reply.status, reply.header)
 			}
 			if !preflight {
-				if exposed := reply.Header.Get("Access-Control-Expose-Headers"); !strings.Contains(exposed, "Idempotency-Replayed") {
+				if exposed := reply.header.Get("Access-Control-Expose-Headers"); !strings.Contains(exposed, "Idempotency-Replayed") {
 					t.Errorf("Access-Control-Expose-Headers = %q", exposed)
 				}
 				return
@@ -199,7 +207,7 @@ func TestCORS(t *testing.T) {
 				"Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE", "Access-Control-Max-Age": "7200",
 				"Access-Control-Allow-Headers": "authorization,idempotency-key", "Content-Length": "0",
 			} {
-				if got := reply.Header.Get(key); got != want {
+				if got := reply.header.Get(key); got != want {
 					t.Errorf("%s = %q, want %q", key, got, want)
 				}
 			}
@@ -227,12 +235,11 @@ func TestBodyLimit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			reply := send(t, http.MethodPost, server.URL+"/body", test.body, map[string]string{"Content-Type": "application/json"})
-			text, err := io.ReadAll(reply.Body)
-			if err != nil || reply.StatusCode != test.status {
-				t.Fatalf("%d %s %v, want %d", reply.StatusCode, text, err, test.status)
+			if reply.broken || reply.status != test.status {
+				t.Fatalf("%+v, want %d", reply, test.status)
 			}
-			if want := `"request entity too large: the body may have at most 1000 bytes; send less"`; test.status == 413 && !strings.Contains(string(text), want) {
-				t.Errorf("body = %s", text)
+			if want := `"request entity too large: the body may have at most 1000 bytes; send less"`; test.status == 413 && !strings.Contains(reply.text, want) {
+				t.Errorf("body = %s", reply.text)
 			}
 		})
 	}
@@ -241,8 +248,8 @@ func TestBodyLimit(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	server, _ := start(t)
-	if reply := send(t, http.MethodGet, server.URL+"/slow", nil, nil); reply.StatusCode != http.StatusServiceUnavailable || reply.Header.Get("Retry-After") == "" {
-		t.Errorf("%d %v", reply.StatusCode, reply.Header)
+	if reply := send(t, http.MethodGet, server.URL+"/slow", nil, nil); reply.status != http.StatusServiceUnavailable || reply.header.Get("Retry-After") == "" {
+		t.Errorf("%d %v", reply.status, reply.header)
 	}
 }
 
@@ -250,16 +257,14 @@ func TestRecover(t *testing.T) {
 	t.Parallel()
 	server, out := start(t)
 	reply := send(t, http.MethodGet, server.URL+"/panic", nil, nil)
-	text, err := io.ReadAll(reply.Body)
-	if err != nil || reply.StatusCode != 500 || string(text) != `{"error":"Internal server error","message":"Something went wrong"}` {
-		t.Errorf("%d %s %v", reply.StatusCode, text, err)
+	if reply.broken || reply.status != http.StatusInternalServerError || reply.text != `{"error":"Internal server error","message":"Something went wrong"}` {
+		t.Errorf("%+v", reply)
 	}
 	lines := out.lines(t, "panic")
 	if len(lines) != 1 || lines[0]["error"] != "boom" || !strings.Contains(lines[0]["stack"].(string), "chain_test.go") {
 		t.Errorf("log = %v, want the panic with its stack", lines)
 	}
-	late := send(t, http.MethodGet, server.URL+"/panic/late", nil, nil)
-	if _, err := io.ReadAll(late.Body); err == nil {
+	if late := send(t, http.MethodGet, server.URL+"/panic/late", nil, nil); !late.broken {
 		t.Error("a reply that a panic cut off looks complete")
 	}
 }

@@ -94,8 +94,10 @@ func (s *Store) claimIfEmpty(ctx context.Context, claim func() (bool, error)) (f
 // newClaim reports false when another process was faster.
 func (s *Store) newClaim(ctx context.Context, id bson.ObjectID) (bool, error) {
 	_, err := s.claims.InsertOne(ctx, bson.D{
-		{Key: "_id", Value: firstAdminClaim}, {Key: "userId", Value: id},
-		{Key: "claimedAt", Value: s.now()}, {Key: "settled", Value: false},
+		{Key: "_id", Value: firstAdminClaim},
+		{Key: "userId", Value: id},
+		{Key: "claimedAt", Value: s.now()},
+		{Key: "settled", Value: false},
 	})
 	if mongo.IsDuplicateKeyError(err) {
 		return false, nil
