@@ -137,25 +137,41 @@ func (f *fetcher) doubt(holder string) {
 // clearDoubts hands back what is leased under doubted names, but for what is
 // known to be held under the present one.
 func (f *fetcher) clearDoubts(ctx context.Context) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for len(f.doubted) > 0 {
-		holder := f.doubted[0]
-		var keep []*queue.Lease
-		for _, t := range f.table.tasks() {
-			switch {
-			case holder == f.presence.id():
-				keep = append(keep, t.lease)
-			case holder == t.lease.Holder:
-				f.keeper.lose(t)
-			}
+	for {
+		holder, ok := f.nextDoubt()
+		if !ok {
+			return nil
 		}
-		if _, err := f.options.Store.Rescue(ctx, holder, keep...); err != nil {
+		if err := f.handBack(ctx, holder); err != nil {
 			return fmt.Errorf("hand back what %s may hold: %w", holder, err)
 		}
-		f.doubted = f.doubted[1:]
+		f.mu.Lock()
+		f.doubted = slices.DeleteFunc(f.doubted, func(each string) bool { return each == holder })
+		f.mu.Unlock()
 	}
-	return nil
+}
+
+func (f *fetcher) nextDoubt() (holder string, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.doubted) == 0 {
+		return "", false
+	}
+	return f.doubted[0], true
+}
+
+func (f *fetcher) handBack(ctx context.Context, holder string) error {
+	var keep []*queue.Lease
+	for _, t := range f.table.tasks() {
+		switch {
+		case holder == f.presence.id():
+			keep = append(keep, t.lease)
+		case holder == t.lease.Holder:
+			f.keeper.lose(t)
+		}
+	}
+	_, err := f.options.Store.Rescue(ctx, holder, keep...)
+	return err
 }
 
 // request asks for as much as there is room for, of the names that may run.

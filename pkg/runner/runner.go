@@ -159,17 +159,19 @@ func (r *Runner) Stop(ctx context.Context) error {
 }
 
 // finishHandlers waits for the handlers, and tells them to stop when the time
-// left is settleTime. It reports whether all returned.
+// left is settleTime, or half of a grace time shorter than twice that. It
+// reports whether all returned.
 func (r *Runner) finishHandlers(ctx context.Context) bool {
 	done := make(chan struct{})
 	go func() { // ends with the last handler, which the caller waits for or gives up with the process
 		r.handlersRunning.Wait()
 		close(done)
 	}()
-	patience := ctx
+	patience, settle := ctx, settleTime
 	if deadline, ok := ctx.Deadline(); ok {
+		settle = max(min(settle, time.Until(deadline)/2), 0)
 		var free context.CancelFunc
-		patience, free = context.WithDeadline(ctx, deadline.Add(-settleTime))
+		patience, free = context.WithDeadline(ctx, deadline.Add(-settle))
 		defer free()
 	}
 	select {
@@ -182,7 +184,7 @@ func (r *Runner) finishHandlers(ctx context.Context) bool {
 	for _, t := range r.table.tasks() {
 		t.end(ErrStopping)
 	}
-	last, free := context.WithTimeout(context.WithoutCancel(ctx), settleTime/2)
+	last, free := context.WithTimeout(context.WithoutCancel(ctx), settle/2)
 	defer free()
 	select {
 	case <-done:

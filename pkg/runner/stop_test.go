@@ -170,7 +170,7 @@ func TestStopTellsHandlersAndHandsTheirJobsOn(t *testing.T) {
 	r := b.start(b.options(handler("a", g.run, last)))
 	id := b.enqueue("a", nil)
 	tick := receive(t, "the start", g.started).Tick
-	b.stop(r, 3500*time.Millisecond) // half a second of it is theirs
+	b.stop(r, 5*time.Second) // half of it is theirs
 	if cause := receive(t, "the cause", g.causes); !errors.Is(cause, runner.ErrStopping) {
 		t.Errorf("the handler was told %v, want ErrStopping", cause)
 	}
@@ -202,7 +202,7 @@ func TestHandlerThatIgnoresTheStopIsAbandoned(t *testing.T) {
 	id := b.enqueue("a", nil)
 	receive(t, "the start", started)
 
-	const grace = 4 * time.Second
+	const grace = 2 * time.Second
 	began := time.Now()
 	err := stopWithin(r, grace)
 	if err == nil || !strings.Contains(err.Error(), "1 handlers did not stop in time; their jobs will run again") {

@@ -1,0 +1,112 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	// readyTime is how long a program may take to become ready.
+	readyTime = 30 * time.Second
+	// askEvery is how often it is asked meanwhile.
+	askEvery = 2 * time.Millisecond
+	// stopTime is how long it may take to stop before it is killed.
+	stopTime = 15 * time.Second
+)
+
+// ErrNotReady means that a program ended, or did not become ready in time.
+var ErrNotReady = errors.New("the program did not become ready")
+
+// Process is a running program. It belongs to one goroutine.
+type Process struct {
+	command *exec.Cmd
+	began   time.Time
+	output  bytes.Buffer // what it logged, for an error
+	exited  chan struct{}
+}
+
+// Start starts a program with the given environment and nothing else of
+// ours, so that settings of the caller's shell do not matter.
+func Start(path string, env ...string) (*Process, error) {
+	p := &Process{command: exec.Command(path), exited: make(chan struct{})}
+	p.command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
+	p.command.Stdout, p.command.Stderr = &p.output, &p.output
+	p.began = time.Now()
+	if err := p.command.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	go func() { // ends with the process, which Stop ends
+		_ = p.command.Wait()
+		close(p.exited)
+	}()
+	return p, nil
+}
+
+// AwaitReady asks url until it answers 200, and returns the time since the
+// start of the program.
+func (p *Process) AwaitReady(ctx context.Context, url string) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	ticker := time.NewTicker(askEvery)
+	defer ticker.Stop()
+	for {
+		if ready(ctx, client, url) {
+			return time.Since(p.began), nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("%w in %s", ErrNotReady, readyTime)
+		case <-p.exited:
+			return 0, fmt.Errorf("%w: %s", ErrNotReady, bytes.TrimSpace(p.output.Bytes()))
+		case <-ticker.C:
+		}
+	}
+}
+
+func ready(ctx context.Context, client *http.Client, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return false
+	}
+	_ = response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// Stop asks the program to stop, and kills it when it does not.
+func (p *Process) Stop() {
+	_ = p.command.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.exited:
+	case <-time.After(stopTime):
+		_ = p.command.Process.Kill()
+		<-p.exited
+	}
+}
+
+// Memory is that of the process.
+func (p *Process) Memory() (Memory, error) { return MemoryOf(p.command.Process.Pid) }
+
+// FreePort returns a TCP port of the loopback interface that was free a
+// moment ago.
+func FreePort() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	return strconv.Itoa(port), listener.Close()
+}
