@@ -82,8 +82,10 @@ func (d *Document) NullOnFinish() []string {
 		bit  fieldSet
 		name string
 	}{
-		{absentProgress, "progress"}, {absentFailReason, "failReason"},
-		{absentFailCount, "failCount"}, {absentFailedAt, "failedAt"},
+		{absentProgress, "progress"},
+		{absentFailReason, "failReason"},
+		{absentFailCount, "failCount"},
+		{absentFailedAt, "failedAt"},
 	} {
 		if d.absent&f.bit != 0 {
 			names = append(names, f.name)

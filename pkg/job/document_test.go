@@ -73,8 +73,13 @@ func TestNumbersAreThoseOfAJavaScriptDriver(t *testing.T) {
 		number float64
 		want   any
 	}{
-		{0, int32(0)}, {-20, int32(-20)}, {2147483647, int32(2147483647)}, {2147483648, 2147483648.0},
-		{-2147483648, int32(-2147483648)}, {-2147483649, -2147483649.0}, {0.5, 0.5},
+		{0, int32(0)},
+		{-20, int32(-20)},
+		{2147483647, int32(2147483647)},
+		{2147483648, 2147483648.0},
+		{-2147483648, int32(-2147483648)},
+		{-2147483649, -2147483649.0},
+		{0.5, 0.5},
 	} {
 		if got := job.Number(c.number); got != c.want {
 			t.Errorf("Number(%v) is %T %v, want %T %v", c.number, got, got, c.want, c.want)
@@ -139,7 +144,8 @@ func TestDecodeData(t *testing.T) {
 	}{
 		"a document": {
 			rawOf(t, bson.D{{Key: "user", Value: oid}, {Key: "count", Value: 3.0}, {Key: "at", Value: instant}, {Key: "extra", Value: 1}}),
-			payload{oid.Hex(), 3, instant}, "",
+			payload{oid.Hex(), 3, instant},
+			"",
 		},
 		"none":       {bson.RawValue{}, untouched, ""},
 		"null":       {bson.RawValue{Type: bson.TypeNull}, untouched, ""},

@@ -102,8 +102,10 @@ func TestToData(t *testing.T) {
 		{"a struct by its JSON names", payload{"u", instant, ""}, bson.D{{Key: "userId", Value: "u"}, {Key: "at", Value: "2024-01-17T10:20:30.456Z"}}},
 		{"JSON keeps the order of keys", json.RawMessage(`{"z":1,"a":2}`), bson.D{{Key: "z", Value: int32(1)}, {Key: "a", Value: int32(2)}}},
 		{"the last of equal keys wins, at the place of the first", json.RawMessage(`{"a":1,"b":2,"a":3}`), bson.D{{Key: "a", Value: int32(3)}, {Key: "b", Value: int32(2)}}},
-		{"numbers as a JavaScript driver stores them", json.RawMessage(`[1,-2147483648,2147483648,1.5,9007199254740993,1.0,1e3,1e10]`),
-			bson.A{int32(1), int32(-2147483648), 2147483648.0, 1.5, int64(9007199254740993), int32(1), int32(1000), 1e10}},
+		{
+			"numbers as a JavaScript driver stores them", json.RawMessage(`[1,-2147483648,2147483648,1.5,9007199254740993,1.0,1e3,1e10]`),
+			bson.A{int32(1), int32(-2147483648), 2147483648.0, 1.5, int64(9007199254740993), int32(1), int32(1000), 1e10},
+		},
 		{"a scalar", json.RawMessage(`"text"`), "text"},
 		{"text", "text", "text"},
 		{"a date stays a date", bson.D{{Key: "at", Value: instant}}, bson.D{{Key: "at", Value: instant}}},

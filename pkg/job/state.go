@@ -1,6 +1,9 @@
 package job
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // State is what Agenda 6 computes from the timestamps of a document; it is
 // never stored.
@@ -24,12 +27,7 @@ func States() []State {
 
 // Known reports whether s is one of the states.
 func (s State) Known() bool {
-	for _, state := range States() {
-		if s == state {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(States(), s)
 }
 
 // State computes the state at an instant, by the rules of Agenda 6: locked is

@@ -4,8 +4,8 @@
 // Three things happen on the way to every line. Attributes put into the
 // context with [With], such as the request id or the job id, are added.
 // Values under names like password or token are hidden, and so is the user
-// part of every URL in a message, a text or an error. Each line carries the
-// service and its version.
+// part of every URL in a message, a text or an error. Each line of JSON carries
+// the service and its version.
 //
 // Packages never log through a global: they take a *slog.Logger.
 package logging

@@ -31,7 +31,8 @@ type Options struct {
 	Format string
 	// Out receives the lines. nil = standard error.
 	Out io.Writer
-	// Service and Version stand on every line. "" = left out.
+	// Service and Version stand on every line of the JSON format; people know
+	// what they have started. "" = left out.
 	Service, Version string
 }
 
@@ -64,11 +65,10 @@ func New(options Options) (*slog.Logger, func() error, error) {
 	// error would be noise.
 	handler := &handler{next: zapslog.NewHandler(core, zapslog.AddStacktraceAt(slog.Level(math.MaxInt)))}
 	log := slog.New(handler)
-	if options.Service != "" {
-		log = log.With(slog.String("service", options.Service))
-	}
-	if options.Version != "" {
-		log = log.With(slog.String("version", options.Version))
+	for _, mark := range []slog.Attr{slog.String("service", options.Service), slog.String("version", options.Version)} {
+		if mark.Value.String() != "" && options.Format != FormatConsole {
+			log = log.With(mark)
+		}
 	}
 	return log, func() error { return ignoreUnsyncable(core.Sync()) }, nil
 }

@@ -74,7 +74,7 @@ func TestJSONLine(t *testing.T) {
 func TestConsoleLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log, _, err := logging.New(logging.Options{Out: &out, Format: logging.FormatFor("development")})
+	log, _, err := logging.New(logging.Options{Out: &out, Format: logging.FormatFor("development"), Service: "worker", Version: "v1"})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}

@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -209,7 +210,7 @@ func TestOutsideARun(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	if err := runner.Heartbeat(ended); err != context.Canceled {
+	if err := runner.Heartbeat(ended); !errors.Is(err, context.Canceled) {
 		t.Errorf("Heartbeat of an ended context: %v", err)
 	}
 }

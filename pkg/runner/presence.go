@@ -129,7 +129,7 @@ func (p *presence) stir() {
 }
 
 func (p *presence) beatIfDue(ctx context.Context) {
-	held, _ := p.table.load()
+	held := p.table.load()
 	p.mu.Lock()
 	due := !p.options.Clock.Now().Before(p.beatAt)
 	p.mu.Unlock()
@@ -150,7 +150,7 @@ func (p *presence) knownBusy() bool {
 func (p *presence) beat(ctx context.Context) {
 	p.beating.Lock()
 	defer p.beating.Unlock()
-	held, _ := p.table.load()
+	held := p.table.load()
 	every, expiry := idleBeat, idleExpiry
 	if held > 0 {
 		every, expiry = busyBeat, busyExpiry

@@ -161,10 +161,10 @@ func (r *recorder) write(ctx context.Context, batch []outcome) {
 			return
 		}
 		if ctx.Err() != nil || r.allOverdue(endings) {
-			r.options.Log.Error("outcomes not recorded; the jobs will run again", slog.Int("count", len(batch)), slog.Any("error", err))
+			r.options.Log.ErrorContext(ctx, "outcomes not recorded; the jobs will run again", slog.Int("count", len(batch)), slog.Any("error", err))
 			return
 		}
-		r.options.Log.Warn("outcomes not recorded yet; trying again", slog.Int("count", len(batch)), slog.Any("error", err))
+		r.options.Log.WarnContext(ctx, "outcomes not recorded yet; trying again", slog.Int("count", len(batch)), slog.Any("error", err))
 		timer := r.options.Clock.NewTimer(delay)
 		select {
 		case <-ctx.Done():

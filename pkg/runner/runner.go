@@ -150,7 +150,7 @@ func (r *Runner) Stop(ctx context.Context) error {
 	close(r.recorder.closing)
 	errs = append(errs, r.waitRecorder(ctx), r.parts.Stop(ctx))
 	unclear := r.fetcher.clearDoubts(ctx)
-	held, _ := r.table.load()
+	held := r.table.load()
 	errs = append(errs, unclear, r.presence.leave(ctx, held > 0 || unclear != nil))
 	if abandoned {
 		errs = append(errs, fmt.Errorf("%d handlers did not stop in time; their jobs will run again", held))
@@ -209,8 +209,7 @@ func (r *Runner) Failed() <-chan error { return r.parts.Failed() }
 
 // InFlight tells how many leases this process holds.
 func (r *Runner) InFlight() int {
-	held, _ := r.table.load()
-	return held
+	return r.table.load()
 }
 
 // Instance is the id of this process in the fleet.

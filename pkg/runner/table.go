@@ -168,11 +168,11 @@ func (t *table) tasks() []*task {
 	return tasks
 }
 
-// load tells how many tasks are held, and how many handlers are running.
-func (t *table) load() (held, running int) {
+// load tells how many tasks are held.
+func (t *table) load() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.held), t.running
+	return len(t.held)
 }
 
 // hungry reports whether enough room has come free for a batch to be worth

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -69,7 +70,7 @@ func (t *task) begin(stop context.CancelCauseFunc) error {
 func (t *task) end(cause error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.lost = t.lost || cause == ErrLeaseLost
+	t.lost = t.lost || errors.Is(cause, ErrLeaseLost)
 	if t.ended == nil {
 		t.ended = cause
 	}

@@ -50,7 +50,6 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
-//nolint:paralleltest // it sets the environment
 func TestCommands(t *testing.T) {
 	t.Setenv("PORT", freePort(t))
 	t.Setenv("JWT_SECRET_KEY", "")

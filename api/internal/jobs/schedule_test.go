@@ -112,7 +112,8 @@ func TestScheduleRefuses(t *testing.T) {
 	register(t, api, "dead worker's job", time.Now().Add(-time.Hour))
 	register(t, api, "live worker's job", time.Now())
 	deep := strings.Repeat(`{"a":`, 70) + `1` + strings.Repeat(`}`, 70)
-	ones := strings.Repeat("1,", 1_250_000) + "1"
+	// Each of these bytes is replaced by the three of U+FFFD.
+	swelling := strings.Repeat("\xff", 6<<20)
 
 	tests := map[string]struct {
 		token, body string
@@ -148,7 +149,7 @@ func TestScheduleRefuses(t *testing.T) {
 		"text as data":     {token, `{"name":"generate weekly reports","data":"x"}`, [2]string{}, 400, "Validation Error", `must be a JSON object, not a string`},
 		"operator in data": {token, `{"name":"x","allowUnknown":true,"data":{"a":[{"$where":1}]}}`, [2]string{}, 400, "Validation Error", `^data has the key "\$where"`},
 		"deep data":        {token, `{"name":"x","allowUnknown":true,"data":` + deep + `}`, [2]string{}, 400, "Validation Error", `nested deeper than`},
-		"data too large":   {token, `{"name":"x","allowUnknown":true,"data":[` + ones + `]}`, [2]string{}, 413, "Request entity too large", `^data takes \d+ bytes when stored`},
+		"data too large":   {token, `{"name":"x","allowUnknown":true,"data":["` + swelling + `"]}`, [2]string{}, 413, "Request entity too large", `^data takes \d+ bytes when stored`},
 		"unique of none":   {token, `{"name":"generate weekly reports","unique":{}}`, [2]string{}, 400, "Validation Error", `^unique.by is empty`},
 		"unique of absent": {token, `{"name":"generate weekly reports","unique":{"by":["week"]}}`, [2]string{}, 400, "Validation Error", `^unique.by names "week"`},
 		"unique operator":  {token, `{"name":"x","allowUnknown":true,"data":{"a":{"b":1}},"unique":{"by":["a"]}}`, [2]string{}, 400, "Validation Error", `^unique.by names "a"`},

@@ -55,8 +55,10 @@ func (r *Registry) Register(ctx context.Context, self fleet.Instance) error {
 // Beat implements fleet.Registry.
 func (r *Registry) Beat(ctx context.Context, self fleet.Instance) error {
 	result, err := r.instances.UpdateOne(ctx, bson.D{{Key: "_id", Value: self.ID}}, bson.D{{Key: "$set", Value: bson.D{
-		{Key: "seenAt", Value: self.SeenAt}, {Key: "expiresAt", Value: self.ExpiresAt},
-		{Key: "inFlight", Value: self.InFlight}, {Key: "draining", Value: self.Draining},
+		{Key: "seenAt", Value: self.SeenAt},
+		{Key: "expiresAt", Value: self.ExpiresAt},
+		{Key: "inFlight", Value: self.InFlight},
+		{Key: "draining", Value: self.Draining},
 	}}})
 	if err != nil {
 		return fmt.Errorf("beat of %s: %w", self.ID, err)

@@ -19,8 +19,11 @@ import (
 func (s *Store) Cancel(ctx context.Context, id bson.ObjectID, by string) (*job.Document, error) {
 	now := job.Date(s.Now())
 	waiting := bson.D{
-		{Key: "_id", Value: id}, unlocked, {Key: "nextRunAt", Value: anyDate},
-		{Key: "repeatInterval", Value: nil}, {Key: "repeatAt", Value: nil},
+		{Key: "_id", Value: id},
+		unlocked,
+		{Key: "nextRunAt", Value: anyDate},
+		{Key: "repeatInterval", Value: nil},
+		{Key: "repeatAt", Value: nil},
 	}
 	document, err := s.change(ctx, waiting, set(bson.D{
 		{Key: "nextRunAt", Value: nil}, {Key: "cancelledAt", Value: now}, {Key: "lastModifiedBy", Value: textOrNull(by)},
@@ -46,8 +49,11 @@ func (s *Store) Cancel(ctx context.Context, id bson.ObjectID, by string) (*job.D
 func (s *Store) Retry(ctx context.Context, id bson.ObjectID, by string) (*job.Document, error) {
 	document, err := s.change(ctx, bson.D{{Key: "_id", Value: id}, unlocked}, bson.D{
 		{Key: "$set", Value: bson.D{
-			{Key: "nextRunAt", Value: job.Date(s.Now())}, {Key: "failCount", Value: nil}, {Key: "failReason", Value: nil},
-			{Key: "failedAt", Value: nil}, {Key: "lastModifiedBy", Value: textOrNull(by)},
+			{Key: "nextRunAt", Value: job.Date(s.Now())},
+			{Key: "failCount", Value: nil},
+			{Key: "failReason", Value: nil},
+			{Key: "failedAt", Value: nil},
+			{Key: "lastModifiedBy", Value: textOrNull(by)},
 		}},
 		{Key: "$unset", Value: bson.D{{Key: "cancelledAt", Value: ""}}},
 	})

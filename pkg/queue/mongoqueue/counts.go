@@ -45,8 +45,12 @@ func (s *Store) Counts(ctx context.Context) (queue.Counts, error) {
 }
 
 var stateFields = bson.D{
-	{Key: "name", Value: 1}, {Key: "nextRunAt", Value: 1}, {Key: "lockedAt", Value: 1},
-	{Key: "lastFinishedAt", Value: 1}, {Key: "failedAt", Value: 1}, {Key: "repeatInterval", Value: 1},
+	{Key: "name", Value: 1},
+	{Key: "nextRunAt", Value: 1},
+	{Key: "lockedAt", Value: 1},
+	{Key: "lastFinishedAt", Value: 1},
+	{Key: "failedAt", Value: 1},
+	{Key: "repeatInterval", Value: 1},
 }
 
 // count reads only the documents that are locked, failed or recurring, which

@@ -3,6 +3,7 @@ package mongoqueue
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -44,7 +45,7 @@ func (s *Store) Lease(ctx context.Context, request queue.LeaseRequest) (queue.Ba
 	}
 	slots.assign(leases)
 	if err := s.freeSlots(ctx, slots.unused()); err != nil {
-		s.options.Log.WarnContext(ctx, "unused slots not freed", "error", err)
+		s.options.Log.WarnContext(ctx, "unused slots not freed", slog.Any("error", err))
 	}
 	batch.Leases, err = s.start(ctx, search, leases)
 	return batch, err
@@ -79,8 +80,10 @@ func (s search) lifetime(name string) time.Duration {
 func (s search) lockCondition(until time.Time) bson.D {
 	if !s.request.Expired {
 		return bson.D{
-			{Key: "name", Value: in(s.names)}, unlocked,
-			{Key: "nextRunAt", Value: upTo(until)}, enabled,
+			{Key: "name", Value: in(s.names)},
+			unlocked,
+			{Key: "nextRunAt", Value: upTo(until)},
+			enabled,
 		}
 	}
 	byLifetime := map[time.Duration][]string{}
@@ -103,7 +106,6 @@ func (s search) lockCondition(until time.Time) bson.D {
 // the claim will overwrite.
 type candidate struct {
 	document *job.Document
-	slot     bson.ObjectID
 }
 
 type findings struct {
@@ -113,9 +115,15 @@ type findings struct {
 }
 
 var candidateFields = bson.D{
-	{Key: "name", Value: 1}, {Key: "nextRunAt", Value: 1}, {Key: "lockedAt", Value: 1},
-	{Key: "lastRunAt", Value: 1}, {Key: "lastFinishedAt", Value: 1}, {Key: "failedAt", Value: 1},
-	{Key: "failCount", Value: 1}, {Key: "repeatInterval", Value: 1}, {Key: "repeatAt", Value: 1},
+	{Key: "name", Value: 1},
+	{Key: "nextRunAt", Value: 1},
+	{Key: "lockedAt", Value: 1},
+	{Key: "lastRunAt", Value: 1},
+	{Key: "lastFinishedAt", Value: 1},
+	{Key: "failedAt", Value: 1},
+	{Key: "failCount", Value: 1},
+	{Key: "repeatInterval", Value: 1},
+	{Key: "repeatAt", Value: 1},
 }
 
 // find reads what is due in the order of Agenda: by time, then by priority.

@@ -115,7 +115,8 @@ func (s *Store) takeBack(ctx context.Context, lease *queue.Lease) (bool, error) 
 			bson.D{{Key: "lockedAt", Value: job.Date(lease.Stamp)}, {Key: "lastModifiedBy", Value: notAWorker}},
 		}},
 	}, set(bson.D{
-		{Key: "lockedAt", Value: job.Date(stamp)}, {Key: "lastModifiedBy", Value: textOrNull(lease.Holder)},
+		{Key: "lockedAt", Value: job.Date(stamp)},
+		{Key: "lastModifiedBy", Value: textOrNull(lease.Holder)},
 		{Key: "lastRunAt", Value: job.Date(lease.StartedAt)},
 	}))
 	if err != nil {

@@ -89,9 +89,14 @@ func lostRun(run *job.Run) mongo.WriteModel {
 				{Key: "outcome", Value: job.Lost}, {Key: "finishedAt", Value: job.Date(*run.FinishedAt)}, {Key: "error", Value: lostReason},
 			}},
 			{Key: "$setOnInsert", Value: bson.D{
-				{Key: "jobId", Value: run.JobID}, {Key: "startedAt", Value: job.Date(run.StartedAt)}, {Key: "worker", Value: run.Worker},
-				{Key: "name", Value: run.Name}, {Key: "tick", Value: job.Date(run.Tick)},
-				{Key: "attempt", Value: run.Attempt}, {Key: "failures", Value: run.Failures}, {Key: "expiresAt", Value: job.Date(*run.ExpiresAt)},
+				{Key: "jobId", Value: run.JobID},
+				{Key: "startedAt", Value: job.Date(run.StartedAt)},
+				{Key: "worker", Value: run.Worker},
+				{Key: "name", Value: run.Name},
+				{Key: "tick", Value: job.Date(run.Tick)},
+				{Key: "attempt", Value: run.Attempt},
+				{Key: "failures", Value: run.Failures},
+				{Key: "expiresAt", Value: job.Date(*run.ExpiresAt)},
 			}},
 		})
 }

@@ -104,7 +104,8 @@ func fillRun(run *job.Run, ending queue.Ending) {
 // runFields is what the end of an opened run changes.
 func runFields(run *job.Run) bson.D {
 	fields := bson.D{
-		{Key: "outcome", Value: run.Outcome}, {Key: "finishedAt", Value: job.Date(*run.FinishedAt)},
+		{Key: "outcome", Value: run.Outcome},
+		{Key: "finishedAt", Value: job.Date(*run.FinishedAt)},
 		{Key: "durationMs", Value: run.DurationMS},
 	}
 	add := func(key string, present bool, value any) {

@@ -42,8 +42,10 @@ func (s *Store) start(ctx context.Context, search search, leases []*queue.Lease)
 				return nil, err
 			}
 			models = append(models, fenced(lease, set(bson.D{
-				{Key: "lockedAt", Value: nil}, {Key: "nextRunAt", Value: job.Date(lease.NextRunAt)},
-				{Key: "lastRunAt", Value: job.Date(lease.StartedAt)}, {Key: "lastFinishedAt", Value: job.Date(lease.StartedAt)},
+				{Key: "lockedAt", Value: nil},
+				{Key: "nextRunAt", Value: job.Date(lease.NextRunAt)},
+				{Key: "lastRunAt", Value: job.Date(lease.StartedAt)},
+				{Key: "lastFinishedAt", Value: job.Date(lease.StartedAt)},
 			})))
 		default:
 			models = append(models, fenced(lease, set(bson.D{

@@ -149,7 +149,7 @@ func (s *Subscriber) lost(ctx context.Context, err error) {
 		return
 	}
 	if s.connected.Swap(false) {
-		s.log.Warn("wake-ups by redis are off; polling instead", slog.Any("error", err))
+		s.log.WarnContext(ctx, "wake-ups by redis are off; polling instead", slog.Any("error", err))
 	}
 	timer := time.NewTimer(rejoinAfter)
 	defer timer.Stop()

@@ -12,7 +12,7 @@ import (
 
 // shortLifetime is the lock lifetime of both sides in these tests, in which
 // by default ten minutes would pass.
-const shortLifetime = 3 * time.Second
+const shortLifetime = 5 * time.Second
 
 // TestWorkerTakesOverFromCrashedNode kills a Node process while it runs a
 // one-off and a recurring job. When the locks have outlived their lifetime,
@@ -32,16 +32,19 @@ func TestWorkerTakesOverFromCrashedNode(t *testing.T) {
 			await(t, "Node to store the start", func() bool { return load(t, db, id).Interrupted() })
 		}
 		n.kill()
+		expires := map[string]time.Time{}
+		for _, id := range []string{once, hourly} {
+			expires[id] = load(t, db, id).LockedAt.Add(shortLifetime)
+		}
 		w := startWorker(t, db,
 			kind{Definition: catalog.Definition{Name: "once", LockLifetime: shortLifetime}},
 			kind{Definition: catalog.Definition{Name: "hourly", LockLifetime: shortLifetime}})
 
 		survivor := startNode(t, v, db)
 		for _, id := range []string{once, hourly} {
-			expires := load(t, db, id).LockedAt.Add(shortLifetime)
 			awaitFinished(t, db, id)
-			if d := load(t, db, id); d.LastRunAt.Before(expires) {
-				t.Errorf("job %s was taken over at %s, and its lock was good until %s", id, d.LastRunAt, expires)
+			if d := load(t, db, id); d.LastRunAt.Before(expires[id]) {
+				t.Errorf("job %s was taken over at %s, and its lock was good until %s", id, d.LastRunAt, expires[id])
 			}
 			if runs := w.runs.of(id); len(runs) != 1 {
 				t.Errorf("our worker ran job %s %d times", id, len(runs))

@@ -98,7 +98,7 @@ func startNode(t *testing.T, v version, db *mongo.Database, options ...nodeOptio
 
 	settings := bson.M{
 		"uri": mongotest.URI(t), "database": db.Name(), "collection": mongoqueue.DefaultCollection,
-		"name": "node", "processEvery": 200,
+		"name": "node", "processEvery": 500,
 	}
 	for _, o := range options {
 		for key, value := range o {

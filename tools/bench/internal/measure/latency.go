@@ -48,8 +48,8 @@ func (b *Bench) Latency(ctx context.Context) ([]report.Row, error) {
 
 // start is when the handler of one job was called.
 type start struct {
-	n  int
-	at time.Time
+	at     time.Time
+	server time.Time // the same by the server's clock, as far as the worker knows it
 }
 
 // pickup is an idle worker and a client on a connection of its own, as the
@@ -70,7 +70,7 @@ func (b *Bench) withPickup(ctx context.Context, redisURL string, measure func(*p
 			return err
 		}
 		p.worker, err = ours.New(db, store, ours.Options{Slots: slots, PerName: slots, RedisURL: redisURL, Handler: ours.Handler(
-			func(_ context.Context, j runner.Job[ours.Payload]) { p.starts <- start{j.Payload.N, time.Now()} })})
+			func(context.Context, runner.Job[ours.Payload]) { p.starts <- start{time.Now(), db.Clock.Now()} })})
 		if err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (b *Bench) planned(ctx context.Context) ([]report.Row, error) {
 	var late report.Sample
 	err := b.withPickup(ctx, b.Engine.RedisURL, func(p *pickup) error {
 		for n := range plannedJobs {
-			due := time.Now().Add(200*time.Millisecond + rand.N(300*time.Millisecond)).Truncate(time.Millisecond)
+			due := p.db.Clock.Now().Add(200*time.Millisecond + rand.N(300*time.Millisecond)).Truncate(time.Millisecond)
 			if _, err := p.client.Enqueue(ctx, ours.Name, ours.Payload{N: n}, queue.At(due)); err != nil {
 				return err
 			}
@@ -180,7 +180,7 @@ func (b *Bench) planned(ctx context.Context) ([]report.Row, error) {
 			if err != nil {
 				return fmt.Errorf("job %d: %w", n, err)
 			}
-			late = append(late, milliseconds(s.at.Sub(due)))
+			late = append(late, milliseconds(s.server.Sub(due)))
 			if err := p.settle(ctx, n+1); err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -79,6 +80,12 @@ func New(environment Environment) *Report { return &Report{environment: environm
 func (r *Report) Add(rows ...Row) {
 	for _, row := range rows {
 		row.Environment = r.environment
+		if math.IsNaN(row.Value) {
+			row.Value = 0 // JSON has no NaN
+			if row.Failed == "" {
+				row.Failed = "nothing was measured"
+			}
+		}
 		switch {
 		case row.Target == nil:
 		case row.Failed == "" && row.Target.met(row.Value):

@@ -9,13 +9,17 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
+	"syscall"
 
 	"github.com/etrainer/backend/tools/dev/internal/embedded"
 )
 
 // database is the name of the database where the URI names none.
 const database = "etrainer"
+
+// atlas are the variables that come before MONGODB_URI in the programs.
+var atlas = []string{"MONGODB_ATLAS_URI", "MONGODB_ATLAS_USER", "MONGODB_ATLAS_PASSWORD", "MONGODB_ATLAS_CLUSTER"}
 
 // backing are the services that the programs use: embedded ones, or those
 // that the environment names.
@@ -24,20 +28,40 @@ type backing struct {
 	stops                []func()
 }
 
-func (b *backing) stop() error {
-	for i := len(b.stops) - 1; i >= 0; i-- {
-		b.stops[i]()
+// environment tells the programs where their services are. It empties the
+// variables of Atlas: a shell or a .env file with the address of the real
+// cluster must not put a developer's worker to work on it.
+func (b *backing) environment() []string {
+	env := []string{"MONGODB_URI=" + b.mongodbURI, "REDIS_URL=" + b.redisURL}
+	for _, name := range atlas {
+		env = append(env, name+"=")
 	}
-	return nil
+	return env
+}
+
+// sayAtlasIgnored tells of variables that have no effect here.
+func sayAtlasIgnored(out io.Writer) {
+	for _, name := range atlas {
+		if os.Getenv(name) != "" {
+			fmt.Fprintf(out, "dev │ %s is ignored here; set MONGODB_URI to use a server of yours\n", name)
+		}
+	}
+}
+
+func (b *backing) stop() {
+	for _, v := range slices.Backward(b.stops) {
+		v()
+	}
 }
 
 func (o upOptions) startBacking(_ context.Context, out io.Writer) (_ *backing, err error) {
 	b := &backing{mongodbURI: os.Getenv("MONGODB_URI"), redisURL: os.Getenv("REDIS_URL")}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, b.stop())
+			b.stop()
 		}
 	}()
+	sayAtlasIgnored(out)
 	if b.mongodbURI == "" {
 		dir := filepath.Join(o.dir, "data")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -87,13 +111,11 @@ func (o upOptions) choosePorts(out io.Writer) (ports, error) {
 // address: the programs listen on all of them.
 func freePort(wanted int) (int, error) {
 	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", wanted))
-	if err != nil && !strings.Contains(err.Error(), "in use") {
-		return 0, err
+	if errors.Is(err, syscall.EADDRINUSE) {
+		listener, err = net.Listen("tcp", ":0")
 	}
 	if err != nil {
-		if listener, err = net.Listen("tcp", ":0"); err != nil {
-			return 0, err
-		}
+		return 0, err
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	return port, listener.Close()

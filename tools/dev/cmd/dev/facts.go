@@ -33,7 +33,7 @@ func (f facts) waitReady(ctx context.Context) error {
 }
 
 func awaitOK(ctx context.Context, url string) error {
-	ticker := time.NewTicker(20 * time.Millisecond)
+	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	client := &http.Client{Timeout: 2 * time.Second}
 	for {
@@ -60,8 +60,12 @@ func awaitOK(ctx context.Context, url string) error {
 func (f facts) write(path string) error {
 	var text strings.Builder
 	for _, v := range [][2]string{
-		{"API_URL", f.apiURL}, {"ADMIN_EMAIL", f.adminEmail}, {"ADMIN_PASSWORD", f.adminPassword},
-		{"MONGODB_URI", f.mongodbURI}, {"REDIS_URL", f.redisURL}, {"WORKER_URL", f.workerURL},
+		{"API_URL", f.apiURL},
+		{"ADMIN_EMAIL", f.adminEmail},
+		{"ADMIN_PASSWORD", f.adminPassword},
+		{"MONGODB_URI", f.mongodbURI},
+		{"REDIS_URL", f.redisURL},
+		{"WORKER_URL", f.workerURL},
 	} {
 		fmt.Fprintf(&text, "%s='%s'\n", v[0], strings.ReplaceAll(v[1], "'", `'\''`))
 	}

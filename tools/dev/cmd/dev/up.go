@@ -80,7 +80,7 @@ func (o upOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, backing.stop()) }()
+	defer backing.stop()
 
 	interrupted, stopSeeding := context.WithCancel(ctx)
 	defer stopSeeding()
@@ -93,7 +93,9 @@ func (o upOptions) run(ctx context.Context, out io.Writer) (err error) {
 		}
 	case <-signals:
 		stopSeeding()
-		<-seeded
+		if err := <-seeded; err != nil {
+			fmt.Fprintln(out, "dev │ the demo data is not complete; the next start goes on with it")
+		}
 		return nil
 	}
 	return o.runPrograms(ctx, out, signals, facts, backing, secrets)
@@ -106,11 +108,11 @@ func (o upOptions) runPrograms(ctx context.Context, out io.Writer, signals <-cha
 	if err != nil {
 		return err
 	}
-	shared := []string{
-		"MONGODB_URI=" + b.mongodbURI, "REDIS_URL=" + b.redisURL, "NODE_ENV=development", "LOG_LEVEL=" + logLevel(),
-		"JWT_SECRET_KEY=" + s.Access, "JWT_REFRESH_SECRET=" + s.Refresh,
+	shared := append(b.environment(),
+		"NODE_ENV=development", "LOG_LEVEL="+logLevel(),
+		"JWT_SECRET_KEY="+s.Access, "JWT_REFRESH_SECRET="+s.Refresh,
 		fmt.Sprintf("PORT=%d", where.api), fmt.Sprintf("WORKER_PORT=%d", where.worker),
-	}
+	)
 	api := process.Start(ctx, process.Spec{Name: "api   ", Path: o.api, Env: shared, Out: out})
 	worker := process.Start(ctx, process.Spec{Name: "worker", Path: o.worker, Env: shared, Out: out})
 	children := []*process.Child{worker, api}
@@ -142,6 +144,7 @@ func (o upOptions) runPrograms(ctx context.Context, out io.Writer, signals <-cha
 			return worker.Err()
 		case <-signals:
 			stopWaiting()
+			_ = os.Remove(facts) // from now on they are not true
 			return drain(out, children, signals)
 		}
 	}

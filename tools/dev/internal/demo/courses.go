@@ -101,7 +101,7 @@ func (g *generator) journeys(people []user, stages []stage) []journey {
 
 		if i%10 == 0 {
 			old := g.journey(u, stages, u.CreatedAt)
-			old.State, old.ReplacedAt, old.CompletedAt, old.UpdatedAt = "REPLACED", ptr(at), nil, at
+			old.State, old.ReplacedAt, old.CompletedAt, old.UpdatedAt = "REPLACED", new(at), nil, at
 			out = append(out, old)
 		}
 
@@ -148,7 +148,7 @@ func (g *generator) walk(s stage, at time.Time, first bool) (journeyStage, time.
 	out := journeyStage{StageID: s.ID, MinScore: s.MinScore, TargetScore: s.TargetScore, State: "NOT_STARTED", ID: g.id(s.CreatedAt)}
 
 	if first || at.Before(g.now) {
-		out.Started, out.StartedAt, out.State = true, ptr(at), "IN_PROGRESS"
+		out.Started, out.StartedAt, out.State = true, new(at), "IN_PROGRESS"
 	}
 
 	for _, d := range s.Days {
@@ -156,11 +156,11 @@ func (g *generator) walk(s stage, at time.Time, first bool) (journeyStage, time.
 		begin, end := at, at.Add(20*time.Minute+g.duration(40*time.Minute))
 
 		if out.Started && begin.Before(g.now) {
-			day.Started, day.StartedAt = true, ptr(begin)
+			day.Started, day.StartedAt = true, new(begin)
 		}
 
 		if out.Started && end.Before(g.now) {
-			day.Completed, day.CompletedAt, day.Score = true, ptr(end), ptr(number(50+g.IntN(51)))
+			day.Completed, day.CompletedAt, day.Score = true, new(end), new(number(50+g.IntN(51)))
 		}
 
 		out.Days = append(out.Days, day)
@@ -173,9 +173,9 @@ func (g *generator) walk(s stage, at time.Time, first bool) (journeyStage, time.
 	if out.FinalTest.Unlocked && end.Before(g.now) {
 		out.FinalTest = finalTest{
 			Unlocked: true, Started: true, Completed: true, Passed: true,
-			StartedAt: ptr(at), CompletedAt: ptr(end), Score: ptr(number(70 + g.IntN(31))),
+			StartedAt: new(at), CompletedAt: new(end), Score: new(number(70 + g.IntN(31))),
 		}
-		out.State, out.CompletedAt = "COMPLETED", ptr(end)
+		out.State, out.CompletedAt = "COMPLETED", new(end)
 
 		return out, end
 	}

@@ -17,16 +17,43 @@ type namePart struct{ written, plain string }
 
 var (
 	vietnameseFamilies = []namePart{
-		{"Nguyễn", "nguyen"}, {"Trần", "tran"}, {"Lê", "le"}, {"Phạm", "pham"}, {"Hoàng", "hoang"}, {"Phan", "phan"},
-		{"Vũ", "vu"}, {"Đặng", "dang"}, {"Bùi", "bui"}, {"Đỗ", "do"}, {"Hồ", "ho"}, {"Ngô", "ngo"}, {"Dương", "duong"},
+		{"Nguyễn", "nguyen"},
+		{"Trần", "tran"},
+		{"Lê", "le"},
+		{"Phạm", "pham"},
+		{"Hoàng", "hoang"},
+		{"Phan", "phan"},
+		{"Vũ", "vu"},
+		{"Đặng", "dang"},
+		{"Bùi", "bui"},
+		{"Đỗ", "do"},
+		{"Hồ", "ho"},
+		{"Ngô", "ngo"},
+		{"Dương", "duong"},
 	}
 	vietnameseMen = []namePart{
-		{"Minh Quân", "quan"}, {"Đức Anh", "ducanh"}, {"Hoàng Long", "long"}, {"Quốc Bảo", "bao"}, {"Gia Huy", "huy"},
-		{"Tuấn Kiệt", "kiet"}, {"Thành Đạt", "dat"}, {"Hữu Phước", "phuoc"}, {"Anh Khoa", "khoa"}, {"Văn Tùng", "tung"},
+		{"Minh Quân", "quan"},
+		{"Đức Anh", "ducanh"},
+		{"Hoàng Long", "long"},
+		{"Quốc Bảo", "bao"},
+		{"Gia Huy", "huy"},
+		{"Tuấn Kiệt", "kiet"},
+		{"Thành Đạt", "dat"},
+		{"Hữu Phước", "phuoc"},
+		{"Anh Khoa", "khoa"},
+		{"Văn Tùng", "tung"},
 	}
 	vietnameseWomen = []namePart{
-		{"Thu Hà", "ha"}, {"Ngọc Mai", "mai"}, {"Phương Linh", "linh"}, {"Thanh Trúc", "truc"}, {"Bảo Ngọc", "ngoc"},
-		{"Khánh Vy", "vy"}, {"Thùy Dương", "thuyduong"}, {"Minh Châu", "chau"}, {"Lan Anh", "lananh"}, {"Hồng Nhung", "nhung"},
+		{"Thu Hà", "ha"},
+		{"Ngọc Mai", "mai"},
+		{"Phương Linh", "linh"},
+		{"Thanh Trúc", "truc"},
+		{"Bảo Ngọc", "ngoc"},
+		{"Khánh Vy", "vy"},
+		{"Thùy Dương", "thuyduong"},
+		{"Minh Châu", "chau"},
+		{"Lan Anh", "lananh"},
+		{"Hồng Nhung", "nhung"},
 	}
 	englishFamilies = []string{"Carter", "Bennett", "Hughes", "Foster", "Reed", "Murphy", "Price", "Ward", "Brooks", "Ellis"}
 	englishMen      = []string{"Daniel", "James", "Oliver", "Thomas", "Henry", "Samuel", "Lucas", "Ethan"}
@@ -56,22 +83,22 @@ func (g *generator) user(i int, joined time.Time) user {
 
 	u := user{
 		ID: g.id(joined), Name: name, Email: fmt.Sprintf("%s%d@example.com", plain, i+1),
-		Password: ptr(userPassword), Level: number(g.IntN(13) * 50), Role: "USER", Gender: gender,
+		Password: new(userPassword), Level: number(g.IntN(13) * 50), Role: "USER", Gender: gender,
 		RegistrationMethod: "EMAIL", Stamps: stamps(joined),
 	}
 
 	if g.chance(70) {
-		u.Phone = ptr(fmt.Sprintf("09%08d", g.IntN(100_000_000)))
+		u.Phone = new(fmt.Sprintf("09%08d", g.IntN(100_000_000)))
 	}
 
 	if g.chance(50) {
 		born := time.Date(1985+g.IntN(22), time.Month(1+g.IntN(12)), 1+g.IntN(28), 0, 0, 0, 0, time.UTC)
-		u.DateOfBirth = ptr(born.Format(time.DateOnly))
+		u.DateOfBirth = new(born.Format(time.DateOnly))
 	}
 
 	if g.chance(12) {
 		u.RegistrationMethod, u.Password = "GOOGLE", nil
-		u.AvatarURL = ptr(fmt.Sprintf("https://images.example.com/avatars/%d.jpg", i+1))
+		u.AvatarURL = new(fmt.Sprintf("https://images.example.com/avatars/%d.jpg", i+1))
 	}
 
 	return u
@@ -162,10 +189,10 @@ func (g *generator) favorites(people []user, questions []question) []favorite {
 		seen[pair{u.ID, q.ID}] = true
 		at := g.before(min(span, g.now.Sub(u.CreatedAt)))
 
-		f := favorite{ID: g.id(at), UserID: u.ID, QuestionID: q.ID, Question: q.Content.Question, Category: ptr(q.Type), Stamps: stamps(at)}
+		f := favorite{ID: g.id(at), UserID: u.ID, QuestionID: q.ID, Question: q.Content.Question, Category: new(q.Type), Stamps: stamps(at)}
 		for _, a := range q.Content.Answers {
 			if a.IsCorrect {
-				f.Answer = ptr(a.Answer)
+				f.Answer = new(a.Answer)
 			}
 		}
 

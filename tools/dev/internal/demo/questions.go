@@ -23,8 +23,14 @@ var questionsOf = []struct {
 	kind  string
 	count int
 }{
-	{imageDescription, 40}, {askAndAnswer, 60}, {conversation, 40}, {shortTalk, 40},
-	{blankQuestion, 140}, {blankParagraph, 30}, {readAndUnderstand, 40}, {stageFinalTest, 10},
+	{imageDescription, 40},
+	{askAndAnswer, 60},
+	{conversation, 40},
+	{shortTalk, 40},
+	{blankQuestion, 140},
+	{blankParagraph, 30},
+	{readAndUnderstand, 40},
+	{stageFinalTest, 10},
 }
 
 // questions are numbered from 1 and older than every result.
@@ -51,23 +57,23 @@ func (g *generator) fill(q *question, kind string, at time.Time) {
 
 	switch kind {
 	case imageDescription:
-		q.Content = content{Audio: audio("photo", n), ImageURL: ptr(fmt.Sprintf("https://images.example.com/photos/%d.jpg", n))}
+		q.Content = content{Audio: audio("photo", n), ImageURL: new(fmt.Sprintf("https://images.example.com/photos/%d.jpg", n))}
 		q.Content.Answers = g.answers(at, pick(g, scenes))
 	case askAndAnswer:
 		exchange := pick(g, exchanges)
 		q.Content = content{Audio: audio("question", n), Answers: g.answers(at, exchange.answers)}
-		q.Subtitle = ptr(exchange.question)
+		q.Subtitle = new(exchange.question)
 	case conversation, shortTalk:
 		talk := g.talk(kind)
 		q.Content = content{Audio: audio("talk", n), Questions: g.subQuestions(at, talk)}
-		q.Subtitle = ptr(talk.text)
+		q.Subtitle = new(talk.text)
 	case blankParagraph, readAndUnderstand:
 		talk := g.talk(kind)
-		q.Content = content{Question: ptr(talk.text), Questions: g.subQuestions(at, talk)}
+		q.Content = content{Question: new(talk.text), Questions: g.subQuestions(at, talk)}
 	default:
 		s := g.sentence()
-		q.Content = content{Question: ptr(s.text), Answers: g.answers(at, s.answers)}
-		q.Explanation = ptr(s.why)
+		q.Content = content{Question: new(s.text), Answers: g.answers(at, s.answers)}
+		q.Explanation = new(s.why)
 	}
 }
 

@@ -174,7 +174,7 @@ func ensureAdmin(ctx context.Context, db *mongo.Database, admin Admin) error {
 
 	at := time.Now().UTC().Truncate(time.Millisecond)
 	u := user{
-		ID: adminID, Name: "Admin", Email: admin.Email, Password: ptr("$2b$" + string(hash[len("$2a$"):])),
+		ID: adminID, Name: "Admin", Email: admin.Email, Password: new("$2b$" + string(hash[len("$2a$"):])),
 		Role: "ADMIN", Gender: "OTHER", RegistrationMethod: "EMAIL", Stamps: stamps(at),
 	}
 

@@ -2,6 +2,7 @@ package demo_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,10 +22,8 @@ type kind func(v bson.RawValue) string
 
 func typed(types ...bson.Type) kind {
 	return func(v bson.RawValue) string {
-		for _, t := range types {
-			if v.Type == t {
-				return ""
-			}
+		if slices.Contains(types, v.Type) {
+			return ""
 		}
 
 		return fmt.Sprintf("is a %s, want %v", v.Type, types)
@@ -144,21 +143,42 @@ var (
 	answers = list(document(shape{{"answer", text}, {"isCorrect", boolean}, {"_id", id}}))
 	subs    = list(document(shape{{"question", text}, {"answers", answers}, {"_id", id}}))
 	content = shape{
-		{"question", textN}, {"audio", orNull(media)}, {"imageUrl", textN},
-		{"answers", orNull(answers)}, {"questions", orNull(subs)},
+		{"question", textN},
+		{"audio", orNull(media)},
+		{"imageUrl", textN},
+		{"answers", orNull(answers)},
+		{"questions", orNull(subs)},
 	}
 	journeyDay = document(shape{
-		{"dayNumber", whole}, {"started", boolean}, {"completed", boolean}, {"startedAt", dateN},
-		{"completedAt", dateN}, {"score", wholeN}, {"questions", list(id)}, {"_id", id},
+		{"dayNumber", whole},
+		{"started", boolean},
+		{"completed", boolean},
+		{"startedAt", dateN},
+		{"completedAt", dateN},
+		{"score", wholeN},
+		{"questions", list(id)},
+		{"_id", id},
 	})
 	finalTest = document(shape{
-		{"unlocked", boolean}, {"started", boolean}, {"completed", boolean}, {"passed", boolean},
-		{"startedAt", dateN}, {"completedAt", dateN}, {"score", wholeN},
+		{"unlocked", boolean},
+		{"started", boolean},
+		{"completed", boolean},
+		{"passed", boolean},
+		{"startedAt", dateN},
+		{"completedAt", dateN},
+		{"score", wholeN},
 	})
 	journeyStage = document(shape{
-		{"stageId", id}, {"minScore", whole}, {"targetScore", whole}, {"days", list(journeyDay)}, {"finalTest", finalTest},
-		{"started", boolean}, {"startedAt", dateN}, {"state", oneOf("NOT_STARTED", "IN_PROGRESS", "COMPLETED", "SKIPPED")},
-		{"completedAt", dateN}, {"_id", id},
+		{"stageId", id},
+		{"minScore", whole},
+		{"targetScore", whole},
+		{"days", list(journeyDay)},
+		{"finalTest", finalTest},
+		{"started", boolean},
+		{"startedAt", dateN},
+		{"state", oneOf("NOT_STARTED", "IN_PROGRESS", "COMPLETED", "SKIPPED")},
+		{"completedAt", dateN},
+		{"_id", id},
 	})
 )
 
@@ -201,8 +221,11 @@ var models = map[string]shape{
 		{"title", text}, {"content", text}, {"examples", list(text)}, {"_id", id},
 	}))}),
 	"vocabularytopics": stored(field{"topicName", text}, field{"words", list(document(shape{
-		{"word", text}, {"meaning", text}, {"pronunciation", text},
-		{"audio", document(shape{{"url", text}, {"name", text}})}, {"_id", id},
+		{"word", text},
+		{"meaning", text},
+		{"pronunciation", text},
+		{"audio", document(shape{{"url", text}, {"name", text}})},
+		{"_id", id},
 	}))}),
 	"stages": stored(field{"minScore", whole}, field{"targetScore", whole}, field{"days", list(document(shape{
 		{"dayNumber", whole}, {"questions", list(id)}, {"exam", id}, {"_id", id},

@@ -97,7 +97,7 @@ func (x *idIndexes) ensure(db, collection string) {
 		// The write was refused or changed nothing: there is no collection yet.
 	default:
 		// Everything works without the index, only slowly. The next write tries again.
-		x.log.Warn("id index not created", "database", db, "collection", collection, "error", err)
+		x.log.Warn("id index not created", slog.String("database", db), slog.String("collection", collection), slog.Any("error", err))
 	}
 }
 

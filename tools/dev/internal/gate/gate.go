@@ -80,7 +80,7 @@ func (g *Gate) accept() {
 				return
 			}
 
-			g.log.Warn("gate accept failed", "error", err)
+			g.log.Warn("gate accept failed", slog.Any("error", err))
 			select {
 			case <-g.ctx.Done():
 				return
@@ -101,7 +101,7 @@ func (g *Gate) serve(client net.Conn) {
 
 	server, err := (&net.Dialer{}).DialContext(g.ctx, "tcp", g.cfg.Upstream)
 	if err != nil {
-		g.log.Warn("gate upstream refused", "error", err)
+		g.log.Warn("gate upstream refused", slog.Any("error", err))
 		return
 	}
 	defer server.Close()
@@ -112,9 +112,9 @@ func (g *Gate) serve(client net.Conn) {
 		_ = server.Close()
 	})()
 
-	err = g.relay(client, server)
-	if err != nil && !errors.Is(err, io.EOF) && g.ctx.Err() == nil {
-		g.log.Debug("gate connection ended", "error", err)
+	err = g.relay(client, server) // never nil: a relay ends with its connection
+	if !errors.Is(err, io.EOF) && g.ctx.Err() == nil {
+		g.log.Debug("gate connection ended", slog.Any("error", err))
 	}
 }
 

@@ -85,8 +85,10 @@ func TestFencedWriteIsLookedUpByID(t *testing.T) {
 		{
 			name: "findAndModify",
 			request: request{command: bson.D{
-				{Key: "findAndModify", Value: "jobs"}, {Key: "query", Value: fence},
-				{Key: "update", Value: set}, {Key: "$db", Value: "a"},
+				{Key: "findAndModify", Value: "jobs"},
+				{Key: "query", Value: fence},
+				{Key: "update", Value: set},
+				{Key: "$db", Value: "a"},
 			}},
 			filter: func(_ *testing.T, r received) bson.Raw { return bson.Raw(r.document()).Lookup("query").Document() },
 		},
@@ -178,7 +180,8 @@ func TestRefusedQuestionLeavesTheWriteAsItIs(t *testing.T) {
 	r := request{command: bson.D{
 		{Key: "findAndModify", Value: "jobs"},
 		{Key: "query", Value: bson.D{{Key: "_id", Value: "x"}, {Key: "$expr", Value: true}}},
-		{Key: "remove", Value: true}, {Key: "$db", Value: "a"},
+		{Key: "remove", Value: true},
+		{Key: "$db", Value: "a"},
 	}}
 	c.send(r)
 

@@ -212,7 +212,8 @@ func readRaw(r io.Reader) ([]byte, error) {
 		return nil, err
 	}
 
-	raw := append(header, make([]byte, binary.LittleEndian.Uint32(header)-16)...)
+	raw := make([]byte, binary.LittleEndian.Uint32(header))
+	copy(raw, header)
 	_, err := io.ReadFull(r, raw[16:])
 
 	return raw, err

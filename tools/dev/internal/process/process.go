@@ -4,7 +4,6 @@
 package process
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -25,12 +25,15 @@ const (
 	steadyAfter  = time.Minute
 )
 
+// lastWords is how long the output of a program that has ended is read.
+const lastWords = time.Second
+
 // exitBadConfig is the exit code of a program that a restart cannot mend.
 const exitBadConfig = 2
 
 // Spec says what to run.
 type Spec struct {
-	Name string    // begins each line that it prints
+	Name string    // begins each line that it prints; may be padded with spaces
 	Path string    // of the binary
 	Args []string  // without the binary
 	Env  []string  // added to the environment of this process
@@ -92,7 +95,7 @@ func (c *Child) keepRunning(ctx context.Context) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(c.done)
-	pause := firstPause
+	name, pause := strings.TrimSpace(c.spec.Name), firstPause
 	for {
 		began := time.Now()
 		err := c.runOnce(ctx)
@@ -100,13 +103,13 @@ func (c *Child) keepRunning(ctx context.Context) {
 			return
 		}
 		if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() == exitBadConfig || errors.Is(err, os.ErrNotExist) {
-			c.fail(fmt.Errorf("%s cannot run: %w", c.spec.Name, err))
+			c.fail(fmt.Errorf("%s cannot run: %w", name, err))
 			return
 		}
 		if time.Since(began) > steadyAfter {
 			pause = firstPause
 		}
-		fmt.Fprintf(c.spec.Out, "dev │ %s ended (%s); starting it again in %s\n", c.spec.Name, outcome(err), pause)
+		fmt.Fprintf(c.spec.Out, "dev │ %s ended (%s); starting it again in %s\n", name, outcome(err), pause)
 		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
@@ -136,7 +139,8 @@ func (c *Child) runOnce(ctx context.Context) error {
 	cmd.Env = append(os.Environ(), c.spec.Env...)
 	// A group of its own: Ctrl-C in a terminal reaches only this process,
 	// which decides the order of the end.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	dieWithParent(cmd.SysProcAttr)
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return err
@@ -154,6 +158,8 @@ func (c *Child) runOnce(ctx context.Context) error {
 		forward(c.spec.Out, c.spec.Name, reader)
 	}()
 	err = cmd.Wait()
+	// A program that it started may hold the pipe open: what is in it counts.
+	_ = reader.SetReadDeadline(time.Now().Add(lastWords))
 	<-forwarded
 	return err
 }
@@ -171,30 +177,4 @@ func (c *Child) start(ctx context.Context, cmd *exec.Cmd) error {
 	}
 	c.process = cmd.Process
 	return nil
-}
-
-// longestLine is where a line without an end is cut.
-const longestLine = 64 << 10
-
-func forward(out io.Writer, name string, in io.Reader) {
-	scanner := bufio.NewScanner(in)
-	scanner.Buffer(make([]byte, 4096), longestLine)
-	for scanner.Scan() {
-		fmt.Fprintf(out, "%s │ %s\n", name, scanner.Bytes())
-	}
-	_, _ = io.Copy(out, in) // after a line that is too long: as it comes
-}
-
-// Lines makes a writer whose writes do not mix: each is written as a whole.
-func Lines(w io.Writer) io.Writer { return &lines{w: w} }
-
-type lines struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }
