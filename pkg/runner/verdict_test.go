@@ -35,7 +35,7 @@ func TestVerdicts(t *testing.T) {
 		{"Permanent", func(context.Context) (any, error) { return nil, runner.Permanent(errBoom) }, job.Dead, "boom", job.Failed},
 		{"Permanent of nil", func(context.Context) (any, error) { return nil, runner.Permanent(nil) }, job.Succeeded, "", job.Completed},
 		{"a panic", func(context.Context) (any, error) { panic("at the disco") }, job.Retrying, "panic: at the disco", job.Failed},
-		{"a panic with nil in hand", func(context.Context) (any, error) { var m map[string]int; m["a"] = 1; return nil, nil }, job.Retrying, "panic: assignment to entry in nil map", job.Failed}, //nolint:govet // the nil dereference is the point
+		{"a panic with nil in hand", func(context.Context) (any, error) { var m map[string]int; m["a"] = 1; return nil, nil }, job.Retrying, "panic: assignment to entry in nil map", job.Failed}, //nolint:govet,staticcheck // the nil dereference is the point
 	}
 	b.start(b.options(handler("a", func(ctx context.Context, j noteJob) (any, error) { return ends[j.Payload.N].end(ctx) },
 		func(d *catalog.Definition) { d.Retry.Delay = time.Hour })))

@@ -28,7 +28,10 @@ import (
 	"github.com/etrainer/backend/tools/bench/internal/rivals"
 )
 
-func main() {
+func main() { os.Exit(program()) }
+
+// program returns the exit code.
+func program() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	work := func() error { return run(ctx, os.Args[1:]) }
@@ -37,8 +40,9 @@ func main() {
 	}
 	if err := work(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 type flags struct {

@@ -8,7 +8,6 @@ import (
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
-
 	"github.com/etrainer/backend/tools/bench/internal/ours"
 )
 

@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,10 +107,8 @@ func arm(t *testing.T, store *mongoqueue.Store, name, interval string, want ...q
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, w := range want {
-		if got == w {
-			return
-		}
+	if slices.Contains(want, got) {
+		return
 	}
 	t.Errorf("Arm answered %s, want %v", got, want)
 }

@@ -20,9 +20,13 @@ func TestNodeEnqueuesWorkerRuns(t *testing.T) {
 		db := mongotest.Database(t)
 		n := startNode(t, v, db)
 		data := bson.D{
-			{Key: "text", Value: "Đã đến giờ học! 📚"}, {Key: "whole", Value: 42}, {Key: "half", Value: 0.5},
-			{Key: "at", Value: time.UnixMilli(1_700_000_000_123)}, {Key: "none", Value: nil},
-			{Key: "list", Value: bson.A{1, "two", true}}, {Key: "nested", Value: bson.D{{Key: "deep", Value: -1}}},
+			{Key: "text", Value: "Đã đến giờ học! 📚"},
+			{Key: "whole", Value: 42},
+			{Key: "half", Value: 0.5},
+			{Key: "at", Value: time.UnixMilli(1_700_000_000_123)},
+			{Key: "none", Value: nil},
+			{Key: "list", Value: bson.A{1, "two", true}},
+			{Key: "nested", Value: bson.D{{Key: "deep", Value: -1}}},
 		}
 		now := n.id("now", "now", data)
 		bare := n.id("now", "bare")

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,9 +102,7 @@ func startNode(t *testing.T, v version, db *mongo.Database, options ...nodeOptio
 		"name": "node", "processEvery": 500,
 	}
 	for _, o := range options {
-		for key, value := range o {
-			settings[key] = value
-		}
+		maps.Copy(settings, o)
 	}
 	if got := n.call("open", settings).StringValue(); got != string(v) {
 		t.Fatalf("the Node side has Agenda %s installed, and not %s: run tools/interop/run", got, v)

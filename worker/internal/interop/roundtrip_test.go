@@ -59,10 +59,17 @@ func TestNodeSavesOurDocument(t *testing.T) {
 func richJob(t *testing.T, store queue.Producer, name string) string {
 	t.Helper()
 	data, err := job.ToData(bson.D{
-		{Key: "int32", Value: int32(math.MaxInt32)}, {Key: "double", Value: 0.1}, {Key: "large", Value: float64(1 << 40)},
-		{Key: "text", Value: "Đã đến giờ học! 📚\u0000"}, {Key: "empty", Value: ""}, {Key: "truth", Value: true}, {Key: "null", Value: nil},
-		{Key: "date", Value: time.UnixMilli(1_700_000_000_123)}, {Key: "before 1970", Value: time.UnixMilli(-1)},
-		{Key: "id", Value: bson.NewObjectID()}, {Key: "bytes", Value: bson.Binary{Data: []byte{0, 1, 255}}},
+		{Key: "int32", Value: int32(math.MaxInt32)},
+		{Key: "double", Value: 0.1},
+		{Key: "large", Value: float64(1 << 40)},
+		{Key: "text", Value: "Đã đến giờ học! 📚\u0000"},
+		{Key: "empty", Value: ""},
+		{Key: "truth", Value: true},
+		{Key: "null", Value: nil},
+		{Key: "date", Value: time.UnixMilli(1_700_000_000_123)},
+		{Key: "before 1970", Value: time.UnixMilli(-1)},
+		{Key: "id", Value: bson.NewObjectID()},
+		{Key: "bytes", Value: bson.Binary{Data: []byte{0, 1, 255}}},
 		{Key: "list", Value: bson.A{int32(1), "two", bson.D{}}},
 		{Key: "nested", Value: bson.D{{Key: "z", Value: int32(1)}, {Key: "a", Value: bson.A{}}}},
 	})

@@ -34,7 +34,9 @@ func TestTwoWorkersNeverHoldOneLease(t *testing.T) {
 	for left := jobsFromEnv(1000); left > 0; left -= wave {
 		ids := s.enqueue(min(wave, left), stepPayload{WaitMS: 1})
 		s.eventually("all jobs are done", func() bool { return s.unfinished() == 0 })
-		s.eventually("all runs are recorded", func() bool { return s.count(mongoqueue.RunsCollection, bson.D{{Key: "outcome", Value: job.Succeeded}}) == int64(len(ids)) })
+		s.eventually("all runs are recorded", func() bool {
+			return s.count(mongoqueue.RunsCollection, bson.D{{Key: "outcome", Value: job.Succeeded}}) == int64(len(ids))
+		})
 		s.checkOnce(ids, false)
 		for id, runs := range s.runs() {
 			if len(runs) != 1 || runs[0].Outcome != job.Succeeded {

@@ -7,7 +7,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
-
 	"github.com/etrainer/backend/tools/bench/internal/engine"
 )
 

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/etrainer/backend/pkg/runner"
-
 	"github.com/etrainer/backend/tools/bench/internal/engine"
 	"github.com/etrainer/backend/tools/bench/internal/ours"
 	"github.com/etrainer/backend/tools/bench/internal/report"

@@ -10,7 +10,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
-
 	"github.com/etrainer/backend/tools/bench/internal/engine"
 	"github.com/etrainer/backend/tools/bench/internal/ours"
 )
@@ -43,8 +42,10 @@ func (b *Bench) bareLoop(ctx context.Context, db *engine.Database, jobs int) (wo
 func turn(ctx context.Context, jobs *mongo.Collection, stamp string) (int, error) {
 	now := time.Now()
 	due := bson.D{
-		{Key: "name", Value: ours.Name}, {Key: "lockedAt", Value: nil},
-		{Key: "nextRunAt", Value: bson.D{{Key: "$lte", Value: now}}}, {Key: "disabled", Value: bson.D{{Key: "$ne", Value: true}}},
+		{Key: "name", Value: ours.Name},
+		{Key: "lockedAt", Value: nil},
+		{Key: "nextRunAt", Value: bson.D{{Key: "$lte", Value: now}}},
+		{Key: "disabled", Value: bson.D{{Key: "$ne", Value: true}}},
 	}
 	found, err := ids(ctx, jobs, due, options.Find().SetLimit(loopBatch).SetProjection(bson.D{{Key: "_id", Value: 1}}).
 		SetSort(bson.D{{Key: "nextRunAt", Value: 1}, {Key: "priority", Value: -1}}))

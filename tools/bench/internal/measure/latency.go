@@ -16,7 +16,6 @@ import (
 	"github.com/etrainer/backend/pkg/runner"
 	"github.com/etrainer/backend/pkg/wake"
 	"github.com/etrainer/backend/pkg/wake/rediswake"
-
 	"github.com/etrainer/backend/tools/bench/internal/engine"
 	"github.com/etrainer/backend/tools/bench/internal/ours"
 	"github.com/etrainer/backend/tools/bench/internal/report"

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/etrainer/backend/pkg/runner"
-
 	"github.com/etrainer/backend/tools/bench/internal/engine"
 	"github.com/etrainer/backend/tools/bench/internal/ours"
 	"github.com/etrainer/backend/tools/bench/internal/report"

@@ -21,8 +21,13 @@ func TestPercentile(t *testing.T) {
 		sample  report.Sample
 		p, want float64
 	}{
-		{hundred, 50, 50}, {hundred, 99, 99}, {hundred, 100, 100}, {hundred, 0, 1},
-		{report.Sample{7}, 99, 7}, {report.Sample{3, 1}, 50, 1}, {report.Sample{3, 1, 2}, 50, 2},
+		{hundred, 50, 50},
+		{hundred, 99, 99},
+		{hundred, 100, 100},
+		{hundred, 0, 1},
+		{report.Sample{7}, 99, 7},
+		{report.Sample{3, 1}, 50, 1},
+		{report.Sample{3, 1, 2}, 50, 2},
 	} {
 		if got := test.sample.Percentile(test.p); got != test.want {
 			t.Errorf("p%v of %d measurements is %v, want %v", test.p, len(test.sample), got, test.want)

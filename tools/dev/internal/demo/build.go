@@ -118,6 +118,3 @@ func sample[T any](g *generator, choices []T, n int) []T {
 
 	return out
 }
-
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }

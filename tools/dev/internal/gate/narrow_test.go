@@ -36,7 +36,7 @@ func statement(t *testing.T, r received) bson.Raw {
 	rest := command[length:]
 	for i, b := range rest[5:] {
 		if b == 0 {
-			return bson.Raw(rest[5+i+1:])
+			return rest[5+i+1:]
 		}
 	}
 

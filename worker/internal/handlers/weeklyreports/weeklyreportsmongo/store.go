@@ -122,10 +122,15 @@ func (u *userStream) close(ctx context.Context) { _ = u.cursor.Close(ctx) }
 // Save implements weeklyreports.Store.
 func (s *Store) Save(ctx context.Context, r weeklyreports.Report) error {
 	_, err := s.reports.ReplaceOne(ctx, bson.D{{Key: "_id", Value: r.Week}}, bson.D{
-		{Key: "_id", Value: r.Week}, {Key: "week", Value: r.Week},
-		{Key: "newUsers", Value: r.NewUsers}, {Key: "examsCompleted", Value: r.ExamsCompleted},
-		{Key: "activeUsers", Value: r.ActiveUsers}, {Key: "practiceCompleted", Value: r.PracticeCompleted},
-		{Key: "from", Value: r.From}, {Key: "to", Value: r.To}, {Key: "timezone", Value: r.Timezone},
+		{Key: "_id", Value: r.Week},
+		{Key: "week", Value: r.Week},
+		{Key: "newUsers", Value: r.NewUsers},
+		{Key: "examsCompleted", Value: r.ExamsCompleted},
+		{Key: "activeUsers", Value: r.ActiveUsers},
+		{Key: "practiceCompleted", Value: r.PracticeCompleted},
+		{Key: "from", Value: r.From},
+		{Key: "to", Value: r.To},
+		{Key: "timezone", Value: r.Timezone},
 		{Key: "generatedAt", Value: r.GeneratedAt},
 	}, options.Replace().SetUpsert(true))
 	return err
