@@ -19,8 +19,6 @@ import (
 	"github.com/etrainer/backend/pkg/version"
 	"github.com/etrainer/backend/pkg/wake/rediswake"
 	"github.com/etrainer/backend/worker/internal/config"
-	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports"
-	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports/weeklyreportsmongo"
 	"github.com/etrainer/backend/worker/internal/janitor"
 	"github.com/etrainer/backend/worker/internal/scheduler"
 )
@@ -88,10 +86,8 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	})
 	options := runner.Options{
 		Store: store, Settings: store, Registry: mongofleet.New(db, clock.Now), Now: clock.Now,
-		Handlers: []runner.Handler{
-			weeklyreports.New(weeklyreportsmongo.New(db), p.cfg.Zone(), clock.Now),
-		},
-		Slots: p.cfg.Slots, PerName: p.cfg.PerName, PollInterval: p.cfg.PollInterval, IdleInterval: p.cfg.IdleInterval,
+		Handlers: p.handlers(client, clock),
+		Slots:    p.cfg.Slots, PerName: p.cfg.PerName, PollInterval: p.cfg.PollInterval, IdleInterval: p.cfg.IdleInterval,
 		Host: host, PID: os.Getpid(), Version: version.Version, Log: p.log, Metrics: runner.NewMetrics(p.metrics),
 	}
 	parts := lifecycle.NewGroup(p.log)

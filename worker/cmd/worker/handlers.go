@@ -1,0 +1,16 @@
+package main
+
+import (
+	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/runner"
+	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports"
+	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports/weeklyreportsmongo"
+)
+
+// handlers is every job that this worker runs, each with its store.
+func (p *program) handlers(client *mongodb.Client, clock *mongodb.ServerClock) []runner.Handler {
+	db, zone := client.Database(), p.cfg.Zone()
+	return []runner.Handler{
+		weeklyreports.New(weeklyreportsmongo.New(db), zone, clock.Now),
+	}
+}
