@@ -97,9 +97,9 @@ func TestProgressAndLinesCanBeWatched(t *testing.T) {
 	})))
 	id := b.enqueue("a", nil)
 	var run job.Run
-	eventually(t, "the progress is stored while the handler runs", func() bool {
+	eventually(t, "the progress is stored with the run and the job while the handler runs", func() bool {
 		runs := b.runs(id)
-		if len(runs) == 1 && runs[0].Progress != nil {
+		if len(runs) == 1 && runs[0].Progress != nil && b.get(id).Progress != nil {
 			run = runs[0]
 			return true
 		}
@@ -111,8 +111,8 @@ func TestProgressAndLinesCanBeWatched(t *testing.T) {
 	if diff := cmp.Diff([]string{"info halfway rows=7"}, said(t, run)); diff != "" {
 		t.Errorf("lines while it runs:\n%s", diff)
 	}
-	if p := b.get(id).Progress; p == nil || *p != 50 {
-		t.Errorf("the job's progress is %v; dashboards of Agenda show it", p)
+	if p := b.get(id).Progress; *p != 50 {
+		t.Errorf("the job's progress is %v; dashboards of Agenda show it", *p)
 	}
 	close(letGo)
 	run = b.ended(id)
