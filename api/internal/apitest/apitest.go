@@ -22,6 +22,7 @@ import (
 	"github.com/etrainer/backend/api/internal/health"
 	"github.com/etrainer/backend/api/internal/jobs"
 	"github.com/etrainer/backend/api/internal/middleware"
+	"github.com/etrainer/backend/api/internal/openapi/openapitest"
 	"github.com/etrainer/backend/api/internal/server"
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
@@ -148,14 +149,15 @@ type Reply struct {
 	JSON map[string]any
 }
 
-// Do sends a request.
+// Do sends a request, and holds it and the reply against the OpenAPI document.
 func (a *API) Do(t testing.TB, r Request) Reply {
 	t.Helper()
 	method := r.Method
 	if method == "" {
 		method = http.MethodGet
 	}
-	request, err := http.NewRequestWithContext(t.Context(), method, a.URL+r.Path, bytes.NewReader(encode(t, r.Body)))
+	body := encode(t, r.Body)
+	request, err := http.NewRequestWithContext(t.Context(), method, a.URL+r.Path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,6 +180,10 @@ func (a *API) Do(t testing.TB, r Request) Reply {
 	if err != nil {
 		t.Errorf("%s %s: %v", method, r.Path, err)
 	}
+	openapitest.Check(t, openapitest.Exchange{
+		Method: method, Path: r.Path, RequestType: request.Header.Get("Content-Type"), Request: body,
+		Status: answer.StatusCode, Header: answer.Header, Reply: text,
+	})
 	reply := Reply{Status: answer.StatusCode, Header: answer.Header, Text: string(text)}
 	if strings.HasPrefix(reply.Text, "{") {
 		if err := json.Unmarshal(text, &reply.JSON); err != nil {

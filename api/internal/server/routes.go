@@ -12,6 +12,7 @@ import (
 	"github.com/etrainer/backend/api/internal/health"
 	"github.com/etrainer/backend/api/internal/jobs"
 	"github.com/etrainer/backend/api/internal/middleware"
+	"github.com/etrainer/backend/api/internal/openapi"
 	"github.com/etrainer/backend/api/internal/web"
 	"github.com/etrainer/backend/pkg/errs"
 )
@@ -29,6 +30,14 @@ type RouteOptions struct {
 
 // Routes returns the handler of the whole api.
 func Routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler) (http.Handler, error) {
+	engine, err := routes(o, probes, accounts, queue)
+	if err != nil {
+		return nil, err
+	}
+	return tolerant(engine), nil
+}
+
+func routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler) (*gin.Engine, error) {
 	engine, err := newEngine(o)
 	if err != nil {
 		return nil, err
@@ -38,9 +47,10 @@ func Routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queu
 	api := engine.Group("/api", middleware.JSONRoutes(o.Options)...)
 	accounts.Routes(api.Group("/auth"))
 	queue.Routes(api.Group("/system/jobs", accounts.Admin()))
+	openapi.Routes(api)
 
 	engine.NoRoute(web.Handle("", notFound))
-	return tolerant(engine), nil
+	return engine, nil
 }
 
 // Starting returns the handler that answers while the database is awaited:
