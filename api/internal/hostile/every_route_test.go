@@ -1,0 +1,128 @@
+package hostile_test
+
+import (
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/etrainer/backend/api/internal/apitest"
+	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+)
+
+func TestMain(m *testing.M) { mongotest.Main(m) }
+
+// perOperation is how many requests each operation gets from one caller.
+const perOperation = 40
+
+// leaks are texts that no reply may hold: of stacks, of the database, of the
+// system's files, and the secrets of the test.
+var leaks = []string{
+	"goroutine ", ".go:", "panic", "runtime error", "mongo.", "mongodb://", "MongoServerError", "E11000", "bson.",
+	"root:x:0:0", apitest.AccessSecret, apitest.RefreshSecret, "$2a$", "$2b$",
+}
+
+// TestEveryRoute sends spoiled requests to every route, from nobody, a user and
+// an administrator. Nothing may fail on our side, tell what it should not, or
+// stay open.
+func TestEveryRoute(t *testing.T) {
+	t.Parallel()
+	const seed = 20260117
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{})
+	callers := []caller{{who: "admin", email: "admin@example.com"}, {who: "user", email: "user@example.com"}, {who: "nobody"}}
+	for i := range callers {
+		callers[i].login(t, api)
+	}
+	requests := newSource(t, seed)
+	operations := requests.operations()
+	send := func(times int) {
+		for _, o := range operations {
+			for range times {
+				for i := range callers {
+					attack(t, api, requests, o, &callers[i])
+				}
+			}
+		}
+	}
+	send(2) // connections and pools are open now
+	before := opened(t)
+	send(perOperation)
+	settled(t, before)
+	t.Logf("%d operations, %d requests", len(operations), len(operations)*perOperation*len(callers))
+}
+
+// caller is somebody with or without a token.
+type caller struct{ who, email, token string }
+
+func (c *caller) login(t *testing.T, api *apitest.API) {
+	if c.email != "" {
+		c.token = api.Token(t, c.email)
+	}
+}
+
+func attack(t *testing.T, api *apitest.API, s *source, o operation, c *caller) {
+	t.Helper()
+	target, header := s.target(o)
+	body, contentType := s.body(o)
+	r := apitest.Request{Method: o.method, Path: target, Token: c.token, Header: header}
+	if body != "" {
+		r.Body = body
+	}
+	if contentType != "" {
+		header["Content-Type"] = contentType
+	}
+	reply := api.Do(t, r)
+	if reply.Status >= http.StatusInternalServerError {
+		t.Errorf("%s %s by %s: %d %s\nbody %q", o.method, target, c.who, reply.Status, reply.Text, body)
+	}
+	if strings.HasPrefix(o.path, "/api/docs") || o.path == "/api/openapi.json" {
+		return // the documentation may speak of anything
+	}
+	for _, leak := range leaks {
+		if strings.Contains(reply.Text, leak) && !strings.Contains(target+body, leak) {
+			t.Errorf("%s %s by %s tells %q: %s", o.method, target, c.who, leak, reply.Text)
+		}
+	}
+	for name := range reply.Header {
+		if name == "Set-Cookie" {
+			t.Errorf("%s %s by %s: a header was injected: %v", o.method, target, c.who, reply.Header)
+		}
+	}
+	if o.path == "/api/auth/logout" && reply.Status == http.StatusOK {
+		c.login(t, api)
+	}
+}
+
+// open is what a process holds.
+type open struct{ goroutines, files int }
+
+func opened(t *testing.T) open {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skipf("open files cannot be counted here: %v", err)
+	}
+	return open{runtime.NumGoroutine(), len(entries)}
+}
+
+// settled waits until no more is open than before, but for what a pool of
+// connections may have grown by.
+func settled(t *testing.T, before open) {
+	t.Helper()
+	const slack = 20
+	deadline := time.Now().Add(30 * time.Second)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now := opened(t)
+		if now.goroutines <= before.goroutines+slack && now.files <= before.files+slack {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("open before: %+v, after: %+v", before, now)
+		}
+		<-tick.C
+	}
+}
