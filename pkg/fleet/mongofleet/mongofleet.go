@@ -12,10 +12,11 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/fleet"
+	"github.com/etrainer/backend/pkg/schema"
 )
 
 // Collection is the name of the collection.
-const Collection = "agendaInstances"
+const Collection = schema.Instances
 
 // Registry implements fleet.Registry. It is safe for concurrent use.
 type Registry struct {

@@ -2,7 +2,6 @@ package mongoqueue
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -14,14 +13,16 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue"
+	"github.com/etrainer/backend/pkg/schema"
 )
 
 // The collections. The first is Agenda's and can have another name.
 const (
-	DefaultCollection  = "agendaJobs"
-	RunsCollection     = "agendaRuns"
-	SettingsCollection = "agendaSettings"
+	DefaultCollection  = schema.Jobs
+	RunsCollection     = schema.Runs
+	SettingsCollection = schema.Settings
 )
 
 // DefaultRunRetention is how long the record of a run is kept.
@@ -101,69 +102,21 @@ func (s *Store) stamp() time.Time {
 	return t
 }
 
-// Prepare creates the indexes. Agenda's own is created exactly as Agenda
-// does, since another key under its name would stop a Node process at start.
-// An engine that has no partial or TTL indexes is served without those: the
-// deterministic ids of recurring jobs keep them single, and PurgeRuns removes
-// old runs.
+// Prepare creates the indexes, for programs that use the queue without the
+// migrations. An engine that has no partial or TTL indexes is served without
+// those: the deterministic ids of recurring jobs keep them single, and
+// PurgeRuns removes old runs.
 func (s *Store) Prepare(ctx context.Context) error {
-	agenda := mongo.IndexModel{
-		Keys:    keys("name", 1, "nextRunAt", 1, "priority", -1, "lockedAt", 1, "disabled", 1),
-		Options: options.Index().SetName("findAndLockNextJobIndex"),
+	refusals, err := mongodb.CreateIndexes(ctx, s.jobs.Database(), schema.Queue(s.options.Collection))
+	if err != nil {
+		return fmt.Errorf("prepare the queue: %w", err)
 	}
-	if _, err := s.jobs.Indexes().CreateOne(ctx, agenda); err != nil {
-		return fmt.Errorf("create the index of %s: %w", s.jobs.Name(), err)
-	}
-	runs := []mongo.IndexModel{
-		{Keys: keys("jobId", 1, "tick", 1, "attempt", 1), Options: options.Index().SetName("oneRunPerAttempt").SetUnique(true)},
-		{Keys: keys("jobId", 1, "startedAt", -1), Options: options.Index().SetName("runsOfJob")},
-		{Keys: keys("worker", 1, "outcome", 1), Options: options.Index().SetName("runsOfWorker")},
-	}
-	for _, index := range runs { // one by one: FerretDB 1.24 breaks the connection when several exist already
-		if _, err := s.runs.Indexes().CreateOne(ctx, index); err != nil {
-			return fmt.Errorf("create the indexes of %s: %w", s.runs.Name(), err)
+	for _, refusal := range refusals {
+		if !refusal.Index.Optional() {
+			return fmt.Errorf("prepare the queue: create the index %s of %s: %w", refusal.Index.IndexName(), refusal.Collection, refusal.Err)
 		}
-	}
-	return s.prepareOptional(ctx)
-}
-
-// prepareOptional creates the indexes that not every engine can have. The
-// partial ones hold only the few documents that are locked, failed or
-// recurring, so they cost the common write nothing.
-func (s *Store) prepareOptional(ctx context.Context) error {
-	isDate := bson.D{{Key: "$type", Value: "date"}}
-	partial := func(name string, key bson.D, filter bson.D) mongo.IndexModel {
-		return mongo.IndexModel{Keys: key, Options: options.Index().SetName(name).SetPartialFilterExpression(filter)}
-	}
-	single := partial("oneSinglePerName", keys("name", 1, "type", 1), bson.D{{Key: "type", Value: "single"}})
-	single.Options.SetUnique(true)
-	optional := []struct {
-		collection *mongo.Collection
-		index      mongo.IndexModel
-	}{
-		{s.jobs, single},
-		{s.jobs, partial("leased", keys("lockedAt", 1), bson.D{{Key: "lockedAt", Value: isDate}})},
-		{s.jobs, partial("planned", keys("nextRunAt", 1), bson.D{{Key: "nextRunAt", Value: isDate}})},
-		{s.jobs, partial("failed", keys("failedAt", 1), bson.D{{Key: "failedAt", Value: isDate}})},
-		{s.jobs, partial("recurring", keys("repeatInterval", 1), bson.D{{Key: "repeatInterval", Value: bson.D{{Key: "$gt", Value: ""}}}})},
-		{s.runs, mongo.IndexModel{Keys: keys("expiresAt", 1), Options: options.Index().SetName("retention").SetExpireAfterSeconds(0)}},
-	}
-	refusals := 0
-	var last error
-	for _, o := range optional {
-		_, err := o.collection.Indexes().CreateOne(ctx, o.index)
-		var refused mongo.ServerError
-		if errors.As(err, &refused) && !mongo.IsNetworkError(err) {
-			refusals, last = refusals+1, err
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("create an index of %s: %w", o.collection.Name(), err)
-		}
-	}
-	if refusals > 0 {
-		s.options.Log.InfoContext(ctx, "the engine refused optional indexes; the queue does without",
-			slog.Int("count", refusals), slog.String("last_refusal", last.Error()))
+		s.options.Log.InfoContext(ctx, "the server refused an index; the queue does without", slog.String("collection", refusal.Collection),
+			slog.String("index", refusal.Index.IndexName()), slog.String("without", refusal.Index.Without), slog.Any("error", refusal.Err))
 	}
 	return nil
 }

@@ -2,23 +2,23 @@ package authmongo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/api/internal/auth"
+	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/schema"
 )
 
 // The collections.
 const (
-	UsersCollection  = "users"
-	TokensCollection = "authTokens"
-	ClaimsCollection = "authClaims"
+	UsersCollection  = schema.Users
+	TokensCollection = schema.AuthTokens
+	ClaimsCollection = schema.AuthClaims
 )
 
 // lookupTimeout bounds every read. Each request to /api begins with one, so
@@ -50,29 +50,23 @@ func New(db *mongo.Database, now func() time.Time, log *slog.Logger) *Store {
 // engine without TTL indexes does not do that by itself. An index that the
 // engine or the stored data refuse is logged.
 func (s *Store) Prepare(ctx context.Context) error {
-	// Equal to what mongoose creates for the Node backend.
-	email := mongo.IndexModel{Keys: bson.D{{Key: "email", Value: 1}}, Options: options.Index().SetUnique(true)}
-	expiry := mongo.IndexModel{Keys: bson.D{{Key: "expiresAt", Value: 1}}, Options: options.Index().SetExpireAfterSeconds(0)}
-	if err := s.createIndex(ctx, s.users, email, slog.LevelError); err != nil {
+	refusals, err := mongodb.CreateIndexes(ctx, s.users.Database(), schema.Accounts())
+	if err != nil {
 		return err
 	}
-	if err := s.createIndex(ctx, s.tokens, expiry, slog.LevelInfo); err != nil {
-		return err
+	for _, refusal := range refusals {
+		level := slog.LevelError
+		if refusal.Index.Optional() {
+			level = slog.LevelInfo
+		}
+		s.log.LogAttrs(ctx, level, "index not created", slog.String("collection", refusal.Collection),
+			slog.String("index", refusal.Index.IndexName()), slog.Any("error", refusal.Err))
 	}
 	past := bson.D{{Key: "expiresAt", Value: bson.D{{Key: "$lt", Value: s.now()}}}}
 	if _, err := s.tokens.DeleteMany(ctx, past); err != nil {
 		return fmt.Errorf("remove expired sessions: %w", err)
 	}
 	return nil
-}
-
-func (s *Store) createIndex(ctx context.Context, collection *mongo.Collection, index mongo.IndexModel, level slog.Level) error {
-	_, err := collection.Indexes().CreateOne(ctx, index)
-	if refused, ok := errors.AsType[mongo.ServerError](err); ok && !mongo.IsNetworkError(err) {
-		s.log.LogAttrs(ctx, level, "index not created", slog.String("collection", collection.Name()), slog.Any("error", refused))
-		return nil
-	}
-	return wrap(err, "create an index of "+collection.Name())
 }
 
 func byID(id any) bson.D { return bson.D{{Key: "_id", Value: id}} }

@@ -1,0 +1,43 @@
+package schema
+
+// The collections of the Node backend that jobs read and write, named as
+// mongoose names them, and those that jobs add.
+const (
+	ExamHistories     = "examhistories"
+	PracticeHistories = "practicehistories"
+	UserJourneys      = "userjourneys"
+	Notifications     = "notifications"
+	Reminders         = "reminders"
+	WeeklyReports     = "weeklyReports"
+)
+
+// Learning is the part of the schema that the business jobs need.
+func Learning() []Collection {
+	const (
+		latest = "latest activity and active days of a user; the same as the Node backend's"
+		within = "what was finished within a week; the same as the Node backend's"
+	)
+	return []Collection{
+		{Name: ExamHistories, Holds: "exams that users finished", Indexes: []Index{
+			{Keys: keys("user", 1, "endTime", -1), Serves: latest},
+			{Keys: keys("endTime", -1), Serves: within},
+			{Keys: keys("createdAt", 1), Serves: "cleanup: results beyond their retention, oldest first"},
+		}},
+		{Name: PracticeHistories, Holds: "practices that users finished", Indexes: []Index{
+			{Keys: keys("user", 1, "endTime", -1), Serves: latest},
+			{Keys: keys("endTime", -1), Serves: within},
+		}},
+		{Name: UserJourneys, Holds: "learning journeys; a user keeps replaced ones", Indexes: []Index{
+			{Keys: keys("user", 1), Serves: "the journeys of a user"},
+		}},
+		{Name: Notifications, Holds: "notifications shown in the app", Indexes: []Index{
+			{Keys: keys("user", 1, "title", 1, "createdAt", -1), Serves: "nudge: whether a user was told the same within a week"},
+			{Keys: keys("user", 1, "createdAt", -1), Serves: "the list in the app; the same as the Node backend's"},
+		}},
+		{Name: Reminders, Holds: "the hour at which a user wants to be reminded", Indexes: []Index{
+			{Keys: keys("hour", 1, "minute", 1), Serves: "study reminders: who wants to be reminded now"},
+			{Keys: keys("user", 1), Serves: "the reminder of a user"},
+		}},
+		{Name: WeeklyReports, Holds: "one report for each week; _id is its Monday"},
+	}
+}
