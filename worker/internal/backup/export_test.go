@@ -1,0 +1,24 @@
+package backup
+
+import (
+	"bytes"
+	"io"
+)
+
+// ParseManifest is for fuzzing.
+var ParseManifest = parseManifest
+
+// Documents cuts a whole stream, for fuzzing.
+func Documents(r io.Reader) ([][]byte, error) {
+	var out [][]byte
+	for d := (documentReader{from: r}); ; {
+		document, err := d.next()
+		if err == io.EOF {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, bytes.Clone(document))
+	}
+}
