@@ -23,6 +23,7 @@ func ETrainer(zone string) *Catalog {
 // definitions is every job of this product; each kind is in a file of its own.
 func definitions() []Definition {
 	return []Definition{
+		Backup.Definition,
 		WeeklyReports.Definition,
 	}
 }

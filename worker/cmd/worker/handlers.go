@@ -3,6 +3,8 @@ package main
 import (
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/runner"
+	"github.com/etrainer/backend/worker/internal/backup/backupmongo"
+	backupjob "github.com/etrainer/backend/worker/internal/handlers/backup"
 	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports"
 	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports/weeklyreportsmongo"
 )
@@ -11,6 +13,10 @@ import (
 func (p *program) handlers(client *mongodb.Client, clock *mongodb.ServerClock) []runner.Handler {
 	db, zone := client.Database(), p.cfg.Zone()
 	return []runner.Handler{
+		backupjob.New(backupjob.Options{
+			Source: backupmongo.New(client, ""), Open: p.cfg.Backup.Open, Recipients: p.cfg.Backup.Keys(),
+			Exclude: p.cfg.Backup.Excluded(), Retention: p.cfg.Backup.Retention(zone), Now: clock.Now,
+		}),
 		weeklyreports.New(weeklyreportsmongo.New(db), zone, clock.Now),
 	}
 }

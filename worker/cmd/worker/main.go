@@ -4,6 +4,7 @@
 //	worker                   lease and run jobs until SIGTERM
 //	worker schedule next …   print when a schedule runs
 //	worker schedule when …   print what a time phrase means
+//	worker backup …          make, list, verify and restore backups
 //	worker ping              ask a running worker on this machine whether it lives
 //	worker version
 //
@@ -13,14 +14,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	_ "time/tzdata" // images without zone files know all time zones
 
 	"github.com/spf13/cobra"
 
+	"github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/version"
+	"github.com/etrainer/backend/worker/internal/backupcmd"
 	"github.com/etrainer/backend/worker/internal/schedulecmd"
 )
 
@@ -31,7 +35,7 @@ func main() {
 		SilenceUsage: true, SilenceErrors: true,
 		Run: func(cmd *cobra.Command, _ []string) { code = serve(cmd.Context()) },
 	}
-	root.AddCommand(schedulecmd.New(), pingCommand(), &cobra.Command{
+	root.AddCommand(schedulecmd.New(), backupcmd.New(), pingCommand(), &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), version.String()) },
 	})
@@ -40,6 +44,9 @@ func main() {
 			fmt.Fprintln(os.Stderr, "worker: "+text)
 		}
 		code = lifecycle.ExitFailed
+		if errors.Is(err, config.ErrConfig) {
+			code = lifecycle.ExitBadConfig
+		}
 	}
 	os.Exit(code)
 }

@@ -92,7 +92,7 @@ func (a *archive) documents(ctx context.Context, c CollectionEntry, each func(do
 		documents := documentReader{from: bufio.NewReaderSize(content, writeBuffer)}
 		for {
 			document, err := documents.next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

@@ -122,7 +122,7 @@ func TestUnknownBackups(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	if _, err := backup.Newest(t.Context(), store, ""); !errors.Is(err, backup.ErrNotFound) {
+	if _, err := backup.Newest(t.Context(), store); !errors.Is(err, backup.ErrNotFound) {
 		t.Errorf("the newest of none: %v", err)
 	}
 	if list, err := backup.List(t.Context(), store); err != nil || len(list) != 0 {
@@ -144,6 +144,24 @@ func TestKeysThatAreNone(t *testing.T) {
 	if ids, err := backup.ParseIdentities(strings.NewReader("# created\n" + id.String() + "\n")); err != nil || len(ids) != 1 {
 		t.Errorf("%v, %v", ids, err)
 	}
+}
+
+func TestNewest(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"etrainer-20260817T030000.000Z", "etrainer-20260818T030000.000Z", "etrainer-20251231T030000.000Z"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if name, err := backup.Newest(t.Context(), dirstore.New(dir)); err != nil || name != "etrainer-20260818T030000.000Z" {
+		t.Errorf("%s, %v", name, err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "other-20260101T030000.000Z"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := backup.Newest(t.Context(), dirstore.New(dir))
+	mustContain(t, err, "backups of etrainer and of other")
 }
 
 // What is excluded is left out, and said to be.

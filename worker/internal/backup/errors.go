@@ -21,6 +21,8 @@ var (
 	ErrWrongIdentity = errors.New("the identity does not open this backup: it is encrypted for other recipients")
 	// ErrNotEmpty: the database to restore into has collections.
 	ErrNotEmpty = errors.New("the database is not empty")
+	// ErrPartial: the restore failed after it had begun to fill the database.
+	ErrPartial = errors.New("the database holds only a part of the backup now")
 	// ErrDiffers: after a restore the database is not what the backup holds.
 	ErrDiffers = errors.New("the restored database differs from the backup")
 )

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -13,7 +14,7 @@ func Documents(r io.Reader) ([][]byte, error) {
 	var out [][]byte
 	for d := (documentReader{from: r}); ; {
 		document, err := d.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
 		if err != nil {

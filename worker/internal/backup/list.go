@@ -31,22 +31,26 @@ func List(ctx context.Context, store Store) ([]Listed, error) {
 	return list, nil
 }
 
-// Newest returns the name of the backup that started last. database "" = of
-// any. ErrNotFound = there is none.
-func Newest(ctx context.Context, store Store, database string) (string, error) {
+// Newest returns the name of the backup that started last. ErrNotFound = there
+// is none. When there are backups of several databases it does not choose.
+func Newest(ctx context.Context, store Store) (string, error) {
 	names, err := store.Names(ctx)
 	if err != nil {
 		return "", fmt.Errorf("list the backups: %w", err)
 	}
-	var newest dated
-	for _, name := range slices.Sorted(slices.Values(names)) {
-		of, started, err := ParseName(name)
-		if err == nil && (database == "" || of == database) && started.After(newest.started) {
-			newest = dated{name, started}
+	newest, database := "", ""
+	for _, name := range slices.Sorted(slices.Values(names)) { // of one database: by time
+		of, _, err := ParseName(name)
+		switch {
+		case err != nil:
+			continue
+		case database != "" && of != database:
+			return "", fmt.Errorf("%s has backups of %s and of %s: name the one that you mean", store.Location(""), database, of)
 		}
+		newest, database = name, of
 	}
-	if newest.name == "" {
+	if newest == "" {
 		return "", fmt.Errorf("%w at %s", ErrNotFound, store.Location(""))
 	}
-	return newest.name, nil
+	return newest, nil
 }

@@ -35,8 +35,8 @@ type RestoreOptions struct {
 // views, and at last reads everything back: the count and content of every
 // collection, and every index. ErrDiffers = something is not as in the backup.
 //
-// When it fails after the first change the target holds a part of the backup;
-// restore again with Drop.
+// ErrPartial = it failed after the first change, and the target holds a part of
+// the backup; restore again with Drop.
 func Restore(ctx context.Context, store Store, name string, target Target, options RestoreOptions) (*Manifest, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -57,7 +57,7 @@ func Restore(ctx context.Context, store Store, name string, target Target, optio
 		return nil, err
 	}
 	if err := r.fill(ctx); err != nil {
-		return nil, fmt.Errorf("%w; the database %s now holds a part of the backup", err, target.Database())
+		return nil, fmt.Errorf("%w: %w", ErrPartial, err)
 	}
 	return a.manifest, r.compare(ctx)
 }

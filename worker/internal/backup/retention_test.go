@@ -43,11 +43,12 @@ func TestRetention(t *testing.T) {
 		names []string
 		want  []string // local dates and reasons, the newest first
 	}{
-		"none":          {backup.Retention{Daily: 7}, nil, nil},
-		"the newest":    {backup.Retention{}, nightly(saigon, now, 3), []string{"2026-08-20 03:00 newest"}},
-		"three days":    {backup.Retention{Daily: 3}, nightly(saigon, now, 9), []string{"2026-08-20 03:00 newest, daily", "2026-08-19 03:00 daily", "2026-08-18 03:00 daily"}},
+		"none":       {backup.Retention{Daily: 7}, nil, nil},
+		"the newest": {backup.Retention{}, nightly(saigon, now, 3), []string{"2026-08-20 03:00 newest"}},
+		"three days": {backup.Retention{Daily: 3}, nightly(saigon, now, 9), []string{"2026-08-20 03:00 newest, daily", "2026-08-19 03:00 daily", "2026-08-18 03:00 daily"}},
 		"a year nightly": {
-			backup.Retention{Daily: 2, Weekly: 3, Monthly: 4}, nightly(saigon, now, 365),
+			backup.Retention{Daily: 2, Weekly: 3, Monthly: 4},
+			nightly(saigon, now, 365),
 			[]string{
 				"2026-08-20 03:00 newest, daily, weekly, monthly", "2026-08-19 03:00 daily",
 				"2026-08-16 03:00 weekly", "2026-08-09 03:00 weekly", // Sundays: the last of their weeks
@@ -55,19 +56,23 @@ func TestRetention(t *testing.T) {
 			},
 		},
 		"a pause removes nothing": {
-			backup.Retention{Daily: 2, Weekly: 1, Monthly: 2}, []string{name("2026-01-05 03:00"), name("2026-05-01 03:00"), name("2026-05-02 03:00")},
+			backup.Retention{Daily: 2, Weekly: 1, Monthly: 2},
+			[]string{name("2026-01-05 03:00"), name("2026-05-01 03:00"), name("2026-05-02 03:00")},
 			[]string{"2026-05-02 03:00 newest, daily, weekly, monthly", "2026-05-01 03:00 daily", "2026-01-05 03:00 monthly"},
 		},
 		"the newest of each day": {
-			backup.Retention{Daily: 2}, []string{name("2026-08-19 03:00"), name("2026-08-19 23:59"), name("2026-08-20 00:00"), name("2026-08-20 03:00")},
+			backup.Retention{Daily: 2},
+			[]string{name("2026-08-19 03:00"), name("2026-08-19 23:59"), name("2026-08-20 00:00"), name("2026-08-20 03:00")},
 			[]string{"2026-08-20 03:00 newest, daily", "2026-08-19 23:59 daily"},
 		},
 		"from the future": {
-			backup.Retention{Daily: 1}, []string{name("2026-08-19 03:00"), name("2026-08-20 03:00"), name("2030-01-01 03:00")},
+			backup.Retention{Daily: 1},
+			[]string{name("2026-08-19 03:00"), name("2026-08-20 03:00"), name("2030-01-01 03:00")},
 			[]string{"2030-01-01 03:00 from the future", "2026-08-20 03:00 newest, daily"},
 		},
 		"other databases and other files": {
-			backup.Retention{Daily: 1}, append(nightly(saigon, now, 2), "other-20260101T030000.000Z", "notes.txt"),
+			backup.Retention{Daily: 1},
+			append(nightly(saigon, now, 2), "other-20260101T030000.000Z", "notes.txt"),
 			[]string{"2026-08-20 03:00 newest, daily"},
 		},
 	} {

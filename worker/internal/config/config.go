@@ -9,6 +9,7 @@ import (
 	"github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/redis"
+	"github.com/etrainer/backend/worker/internal/backup/backupenv"
 )
 
 // Config is everything that the worker reads from its environment.
@@ -18,6 +19,8 @@ type Config struct {
 
 	Mongo mongodb.Env
 	Redis redis.Env
+
+	Backup backupenv.Env
 
 	Port            int           `env:"WORKER_PORT" envDefault:"9091" help:"private port of /livez, /readyz and /metrics"`
 	Host            string        `env:"WORKER_HOST" help:"address that the private port listens on; default every interface"`
@@ -48,6 +51,7 @@ func (c Config) Validate() error {
 		err,
 		database.Validate(),
 		c.checkRedis(),
+		c.Backup.Validate(),
 		c.checkZone(),
 		atLeast("WORKER_CONCURRENCY", c.Slots, 1),
 		atLeast("WORKER_JOB_CONCURRENCY", c.PerName, 1),

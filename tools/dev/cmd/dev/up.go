@@ -114,7 +114,7 @@ func (o upOptions) runPrograms(ctx context.Context, out io.Writer, signals <-cha
 		fmt.Sprintf("PORT=%d", where.api), fmt.Sprintf("WORKER_PORT=%d", where.worker),
 	)
 	api := process.Start(ctx, process.Spec{Name: "api   ", Path: o.api, Env: shared, Out: out})
-	worker := process.Start(ctx, process.Spec{Name: "worker", Path: o.worker, Env: shared, Out: out})
+	worker := process.Start(ctx, process.Spec{Name: "worker", Path: o.worker, Env: append(shared, o.backups()...), Out: out})
 	children := []*process.Child{worker, api}
 	defer func() {
 		for _, child := range children {
@@ -148,6 +148,14 @@ func (o upOptions) runPrograms(ctx context.Context, out io.Writer, signals <-cha
 			return drain(out, children, signals)
 		}
 	}
+}
+
+// backups tells the worker where to keep them, unless the environment does.
+func (o upOptions) backups() []string {
+	if os.Getenv("BACKUP_DIR") != "" || os.Getenv("BACKUP_S3_BUCKET") != "" {
+		return nil
+	}
+	return []string{"BACKUP_DIR=" + filepath.Join(o.dir, "backups")}
 }
 
 // drain asks the programs to stop and waits; a second signal ends them at

@@ -1,0 +1,118 @@
+package backupcmd
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	baseconfig "github.com/etrainer/backend/pkg/config"
+	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/worker/internal/backup"
+	"github.com/etrainer/backend/worker/internal/backup/backupmongo"
+	"github.com/etrainer/backend/worker/internal/config"
+)
+
+const (
+	// connectTimeout bounds the wait for a database that does not answer.
+	connectTimeout = 20 * time.Second
+	// closeTimeout bounds the end of the connection.
+	closeTimeout = 5 * time.Second
+	// latest stands for the newest backup.
+	latest = "latest"
+)
+
+// New returns the command "backup" with its subcommands.
+func New() *cobra.Command {
+	return newCommand(tool{load: func(c *config.Config) error { return baseconfig.Load(c, baseconfig.Options{}) }, now: time.Now})
+}
+
+// tool is what the subcommands share.
+type tool struct {
+	load func(*config.Config) error
+	now  func() time.Time
+}
+
+func newCommand(t tool) *cobra.Command {
+	group := &cobra.Command{
+		Use:           "backup",
+		Short:         "Make, list, verify and restore backups",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	group.AddCommand(t.runCommand(), t.listCommand(), t.verifyCommand(), t.restoreCommand())
+	return group
+}
+
+// session is one execution of a subcommand.
+type session struct {
+	tool
+	cfg   config.Config
+	store backup.Store
+	log   *slog.Logger
+}
+
+// action makes the RunE of a subcommand: it reads the configuration and opens
+// the store first. A signal cancels what is being done, which then cleans up.
+func (t tool) action(do func(ctx context.Context, s *session, cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) (err error) {
+		s := &session{tool: t, log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))}
+		if err := t.load(&s.cfg); err != nil {
+			return err
+		}
+		if s.store, err = s.cfg.Backup.Open(); err != nil {
+			return err
+		}
+		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		return do(ctx, s, cmd, args)
+	}
+}
+
+// connect opens a database; "" = the one that the address names.
+func (s *session) connect(ctx context.Context, name string) (*backupmongo.Database, func(), error) {
+	options, err := s.cfg.Mongo.Options("etrainer-backup", nil, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	client, err := mongodb.Connect(connecting, options)
+	if err != nil {
+		return nil, nil, err
+	}
+	end := func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout) // also after a signal
+		defer cancel()
+		_ = client.Close(closing) // nothing is left to do about an error
+	}
+	return backupmongo.New(client, name), end, nil
+}
+
+// name resolves the argument of a subcommand.
+func (s *session) name(ctx context.Context, args []string) (string, error) {
+	if len(args) > 0 && args[0] != latest {
+		return args[0], nil
+	}
+	return backup.Newest(ctx, s.store)
+}
+
+// identities reads the file that --identity names; "" = none.
+func identities(path string) (backup.Identities, error) {
+	if path == "" {
+		return nil, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the identity file: %w", err)
+	}
+	defer file.Close()
+	return backup.ParseIdentities(file)
+}

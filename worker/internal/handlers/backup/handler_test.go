@@ -1,0 +1,155 @@
+package backup_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/fleet/mongofleet"
+	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/queue"
+	"github.com/etrainer/backend/pkg/queue/mongoqueue"
+	"github.com/etrainer/backend/pkg/runner"
+	"github.com/etrainer/backend/worker/internal/backup"
+	"github.com/etrainer/backend/worker/internal/backup/backupenv"
+	"github.com/etrainer/backend/worker/internal/backup/backupmongo"
+	"github.com/etrainer/backend/worker/internal/backup/dirstore"
+	backupjob "github.com/etrainer/backend/worker/internal/handlers/backup"
+)
+
+// patience is how long a test waits for what must come about.
+const patience = 90 * time.Second
+
+func TestMain(m *testing.M) { mongotest.Main(m) }
+
+// run enqueues the job, runs it, and returns its finished record.
+func run(t *testing.T, db *mongo.Database, open func() (backup.Store, error)) job.Run {
+	t.Helper()
+	store := mongoqueue.New(db, mongoqueue.Options{})
+	if err := store.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	receipts, err := store.Enqueue(t.Context(), queue.Request{Name: catalog.Backup.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := backupmongo.Of(db, mongodb.Capabilities{Engine: mongodb.EngineFerretDB, Topology: mongodb.TopologyStandalone})
+	worker := runner.New(runner.Options{
+		Store: store, Settings: store, Registry: mongofleet.New(db, store.Now), Now: store.Now, Host: "test",
+		Handlers: []runner.Handler{backupjob.New(backupjob.Options{
+			Source: source, Open: open, Retention: backup.Retention{Daily: 1}, Now: store.Now,
+		})},
+	})
+	if err := worker.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := worker.Stop(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		runs, err := store.Runs(ctx, receipts[0].Job.ID, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(runs) == 1 && runs[0].FinishedAt != nil {
+			return runs[0]
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the run did not end: %+v", runs)
+		case <-tick.C:
+		}
+	}
+}
+
+// The job writes a backup that can be verified, removes an old one, and tells
+// both, with the keys of the Node backend.
+func TestJob(t *testing.T) {
+	t.Parallel()
+	db, dir := mongotest.Database(t), t.TempDir()
+	if _, err := db.Collection("users").InsertMany(t.Context(), []bson.D{{{Key: "_id", Value: 1}}, {{Key: "_id", Value: 2}}}); err != nil {
+		t.Fatal(err)
+	}
+	old := backup.NameOf(db.Name(), time.Now().AddDate(0, 0, -2))
+	if err := os.Mkdir(filepath.Join(dir, old), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	store := dirstore.New(dir)
+	record := run(t, db, func() (backup.Store, error) { return store, nil })
+
+	var value any
+	if err := record.Result.Unmarshal(&value); err != nil {
+		t.Fatalf("the result of %+v: %v", record, err)
+	}
+	text, err := bson.MarshalExtJSON(bson.D{{Key: "r", Value: value}}, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		R struct {
+			BackupResults []struct {
+				Collection string `json:"collection"`
+				Count      int64  `json:"count"`
+				SHA256     string `json:"sha256"`
+			} `json:"backupResults"`
+			Timestamp  any      `json:"timestamp"`
+			Name       string   `json:"name"`
+			Path       string   `json:"path"`
+			SHA256     string   `json:"sha256"`
+			Bytes      int64    `json:"bytes"`
+			Consistent *bool    `json:"consistent"`
+			Removed    []string `json:"removed"`
+		} `json:"r"`
+	}
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	r := got.R
+	if r.Timestamp == nil || r.Path != filepath.Join(dir, r.Name) || len(r.SHA256) != 64 || r.Bytes == 0 || r.Consistent == nil || *r.Consistent {
+		t.Errorf("the result is %s", text)
+	}
+	if len(r.Removed) != 1 || r.Removed[0] != old {
+		t.Errorf("removed %v, want %s", r.Removed, old)
+	}
+	counts := map[string]int64{}
+	for _, c := range r.BackupResults {
+		counts[c.Collection] = c.Count
+		if len(c.SHA256) != 64 {
+			t.Errorf("%s has the SHA-256 %q", c.Collection, c.SHA256)
+		}
+	}
+	if counts["users"] != 2 || counts["agendaJobs"] != 1 {
+		t.Errorf("the counts are %v", counts)
+	}
+	if _, err := backup.Verify(t.Context(), store, r.Name, nil); err != nil {
+		t.Error(err)
+	}
+	if record.Progress == nil || record.Progress.Percent != 100 || len(record.Logs) == 0 {
+		t.Errorf("progress %+v, %d log lines", record.Progress, len(record.Logs))
+	}
+}
+
+// Without a place the job fails at once, for good, and says what to set.
+func TestNoPlace(t *testing.T) {
+	t.Parallel()
+	record := run(t, mongotest.Database(t), backupenv.Env{}.Open)
+	if record.Outcome != job.Dead || !strings.Contains(record.Error, "set BACKUP_DIR") {
+		t.Errorf("the run is %+v", record)
+	}
+}
