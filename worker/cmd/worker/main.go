@@ -4,7 +4,7 @@
 //	worker                   lease and run jobs until SIGTERM
 //	worker schedule next …   print when a schedule runs
 //	worker schedule when …   print what a time phrase means
-//	worker backup …          make, list, verify and restore backups
+//	worker backup …          make, list, verify, restore and compare backups
 //	worker ping              ask a running worker on this machine whether it lives
 //	worker version
 //

@@ -10,15 +10,12 @@ import (
 // Compare reads a database and compares it with a backup: the collections, the
 // count and content of each, and every index. nil = they are equal; ErrDiffers
 // lists what is not. Collections that the backup left out are not looked at.
-func Compare(ctx context.Context, store Store, name string, target Target, options RestoreOptions) error {
-	if options.Log == nil {
-		options.Log = slog.New(slog.DiscardHandler)
-	}
-	a, err := open(ctx, store, name, options.Identities)
+func Compare(ctx context.Context, store Store, name string, target Target, identities Identities) error {
+	a, err := open(ctx, store, name, identities)
 	if err != nil {
 		return err
 	}
-	r := &restoration{archive: a, target: target, log: options.Log}
+	r := &restoration{archive: a, target: target, log: slog.New(slog.DiscardHandler)}
 	return r.compare(ctx)
 }
 

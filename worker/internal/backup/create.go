@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -256,7 +255,7 @@ func madeBefore(ctx context.Context, database string, store Store, options Creat
 			continue
 		}
 		manifest, sum, err := readManifest(ctx, store, name)
-		if err == nil && strings.EqualFold(manifest.Run, options.Run) {
+		if err == nil && manifest.Run == options.Run {
 			return &Created{Manifest: manifest, SHA256: sum, Reused: true}, nil
 		}
 	}

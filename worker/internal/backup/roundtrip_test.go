@@ -59,7 +59,7 @@ func TestCompare(t *testing.T) {
 	db, store := seeded(t), dirstore.New(t.TempDir())
 	made := create(t, db, store, quiet())
 	compare := func() error {
-		return backup.Compare(t.Context(), store, made.Name, of(db), backup.RestoreOptions{})
+		return backup.Compare(t.Context(), store, made.Name, of(db), nil)
 	}
 	if err := compare(); err != nil {
 		t.Fatalf("unchanged: %v", err)

@@ -41,13 +41,13 @@ type tool struct {
 func newCommand(t tool) *cobra.Command {
 	group := &cobra.Command{
 		Use:           "backup",
-		Short:         "Make, list, verify and restore backups",
+		Short:         "Make, list, verify, restore and compare backups",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	group.AddCommand(t.runCommand(), t.listCommand(), t.verifyCommand(), t.restoreCommand())
+	group.AddCommand(t.runCommand(), t.listCommand(), t.verifyCommand(), t.restoreCommand(), t.compareCommand())
 	return group
 }
 

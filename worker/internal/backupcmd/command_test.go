@@ -90,11 +90,20 @@ func TestWalk(t *testing.T) {
 	s.must("is whole: 3 documents in 1 collections", "verify")
 	s.must("is restored into "+other.Name()+" and equal: 3 documents", "restore", "latest", "--database", other.Name())
 
+	s.must("are equal", "compare", "latest", "--database", other.Name())
+
 	_, err := s.run("restore", "latest", "--database", other.Name())
 	if !errors.Is(err, backup.ErrNotEmpty) || !strings.Contains(err.Error(), "--force") {
 		t.Errorf("restore into a full database: %v", err)
 	}
 	s.must("and equal", "restore", "latest", "--database", other.Name(), "--force")
+
+	if _, err := other.Collection("users").DeleteOne(t.Context(), bson.D{{Key: "_id", Value: "1"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.run("compare", "latest", "--database", other.Name()); !errors.Is(err, backup.ErrDiffers) {
+		t.Errorf("with a document less: %v", err)
+	}
 
 	var lines []struct {
 		Name, Path string

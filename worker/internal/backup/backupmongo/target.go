@@ -65,29 +65,48 @@ func (d *Database) Insert(ctx context.Context, collection string, documents [][]
 	return err
 }
 
-// CreateIndexes implements backup.Target. They are made one by one, so that a
-// refusal has a name.
+// CreateIndexes implements backup.Target. One command makes them all, for which
+// the server reads the collection once; if it refuses, they are made one by one,
+// so that the refusal has a name and the others are there.
 func (d *Database) CreateIndexes(ctx context.Context, c backup.Collection) error {
 	m, err := parseMetadata(c)
 	if err != nil {
 		return err
 	}
-	var failures []error
+	var names []string
+	var definitions bson.A
 	for _, index := range m.Indexes {
-		if nameOf(index) == idIndex {
+		if isMadeWithCollection(index) {
 			continue
 		}
 		definition, err := portable(index)
-		if err == nil {
-			err = d.db.RunCommand(ctx, bson.D{
-				{Key: "createIndexes", Value: c.Name}, {Key: "indexes", Value: bson.A{definition}},
-			}).Err()
-		}
 		if err != nil {
-			failures = append(failures, fmt.Errorf("index %s: %w", nameOf(index), err))
+			return fmt.Errorf("index %s: %w", nameOf(index), err)
+		}
+		names, definitions = append(names, nameOf(index)), append(definitions, definition)
+	}
+	if len(definitions) == 0 || d.createIndexes(ctx, c.Name, definitions...) == nil {
+		return nil
+	}
+	var failures []error
+	for i, definition := range definitions {
+		if err := d.createIndexes(ctx, c.Name, definition); err != nil {
+			failures = append(failures, fmt.Errorf("index %s: %w", names[i], err))
 		}
 	}
 	return errors.Join(failures...)
+}
+
+func (d *Database) createIndexes(ctx context.Context, collection string, definitions ...any) error {
+	return d.db.RunCommand(ctx, bson.D{
+		{Key: "createIndexes", Value: collection}, {Key: "indexes", Value: bson.A(definitions)},
+	}).Err()
+}
+
+// isMadeWithCollection reports whether an index is there from the beginning.
+func isMadeWithCollection(index bson.Raw) bool {
+	clustered, _ := index.Lookup("clustered").BooleanOK()
+	return clustered || nameOf(index) == idIndex
 }
 
 // CompareIndexes implements backup.Target.
