@@ -3,6 +3,7 @@ package backup_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 type histories struct {
 	documents int
 	peak      *uint64 // of the heap
+	bytes     *int64  // of all documents
 }
 
 func (histories) Database() string                              { return "etrainer" }
@@ -31,16 +33,29 @@ func (h histories) Collections(context.Context, func(string) bool) ([]backup.Col
 }
 
 func (h histories) Documents(_ context.Context, _ string, each func([]byte) error) error {
-	answers := bson.A{}
-	for i := range 10 {
-		answers = append(answers, bson.D{{Key: "question", Value: bson.NewObjectID()}, {Key: "answer", Value: fmt.Sprint("answer ", i)}, {Key: "correct", Value: i%3 == 0}})
-	}
-	document, err := bson.Marshal(bson.D{{Key: "_id", Value: bson.NewObjectID()}, {Key: "user", Value: bson.NewObjectID()}, {Key: "answers", Value: answers}, {Key: "endTime", Value: began}})
-	if err != nil {
-		return err
+	samples := make([][]byte, 1000) // more than the window of gzip
+	for i := range samples {
+		answers := bson.A{}
+		for n := range 10 {
+			answers = append(answers, bson.D{
+				{Key: "question", Value: bson.NewObjectID()},
+				{Key: "answer", Value: fmt.Sprint("answer ", rand.IntN(4))},
+				{Key: "correct", Value: rand.IntN(3) > 0},
+				{Key: "seconds", Value: rand.Float64() * 60 * float64(n)},
+			})
+		}
+		var err error
+		samples[i], err = bson.Marshal(bson.D{
+			{Key: "_id", Value: bson.NewObjectID()}, {Key: "user", Value: bson.NewObjectID()}, {Key: "answers", Value: answers}, {Key: "endTime", Value: began},
+		})
+		if err != nil {
+			return err
+		}
 	}
 	for i := range h.documents {
+		document := samples[i%len(samples)]
 		copy(document[9:], fmt.Sprint(i)) // within the id: no two are equal
+		*h.bytes += int64(len(document))
 		if err := each(document); err != nil {
 			return err
 		}
@@ -67,14 +82,18 @@ func BenchmarkCreate(b *testing.B) {
 					}
 				}
 				var peak uint64
+				var bytes, stored int64
 				started := time.Now()
 				for i := range b.N {
 					o.Now = at(began.Add(time.Duration(i) * time.Second))
-					made, err := backup.Create(b.Context(), histories{documents, &peak}, dirstore.New(b.TempDir()), o)
+					made, err := backup.Create(b.Context(), histories{documents, &peak, &bytes}, dirstore.New(b.TempDir()), o)
 					if err != nil || made.Documents != int64(documents) {
 						b.Fatal(err)
 					}
+					stored += made.Bytes
 				}
+				b.SetBytes(bytes / int64(b.N))
+				b.ReportMetric(float64(stored)/float64(bytes), "stored/read")
 				b.ReportMetric(float64(documents*b.N)/time.Since(started).Seconds(), "documents/s")
 				b.ReportMetric(float64(peak)/(1<<20), "heap-MiB")
 			})

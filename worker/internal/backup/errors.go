@@ -23,8 +23,8 @@ var (
 	ErrNotEmpty = errors.New("the database is not empty")
 	// ErrPartial: the restore failed after it had begun to fill the database.
 	ErrPartial = errors.New("the database holds only a part of the backup now")
-	// ErrDiffers: after a restore the database is not what the backup holds.
-	ErrDiffers = errors.New("the restored database differs from the backup")
+	// ErrDiffers: the database is not what the backup holds.
+	ErrDiffers = errors.New("the database differs from the backup")
 )
 
 // damaged says what is wrong with which file.

@@ -8,13 +8,19 @@ import (
 	"time"
 )
 
-// Retention tells which backups stay: of the newest Daily days that have a
-// backup, the newest backup of each; likewise for weeks (from Monday) and
-// months. A backup that stays for any reason stays, and the newest always does.
+// Retention tells which backups stay: all that are younger than All; and of the
+// newest Daily days that have a backup, the newest backup of each; likewise for
+// weeks (from Monday) and months. A backup that stays for any reason stays, and
+// the newest always does.
+//
+// All is for the day on which data is found to be spoiled: the backup that
+// somebody makes then is the newest of its day, and the good one of the night
+// must not go for it.
 //
 // Days without a backup do not count, so that a pause removes nothing. Backups
 // from the future, which a wrong clock makes, stay and count for nothing.
 type Retention struct {
+	All                    time.Duration
 	Daily, Weekly, Monthly int
 	// Zone is where days begin. nil = UTC.
 	Zone *time.Location
@@ -23,6 +29,7 @@ type Retention struct {
 // The reasons for which a backup stays.
 const (
 	KeptNewest  = "newest"
+	KeptRecent  = "recent"
 	KeptDaily   = "daily"
 	KeptWeekly  = "weekly"
 	KeptMonthly = "monthly"
@@ -53,6 +60,9 @@ func (r Retention) Reasons(database string, names []string, now time.Time) map[s
 		if newest {
 			reasons[b.name] = append(reasons[b.name], KeptNewest)
 			newest = false
+		}
+		if now.Sub(b.started) < r.All {
+			reasons[b.name] = append(reasons[b.name], KeptRecent)
 		}
 		local := b.started.In(zone)
 		year, week := local.ISOWeek()

@@ -65,6 +65,11 @@ func TestRetention(t *testing.T) {
 			[]string{name("2026-08-19 03:00"), name("2026-08-19 23:59"), name("2026-08-20 00:00"), name("2026-08-20 03:00")},
 			[]string{"2026-08-20 03:00 newest, daily", "2026-08-19 23:59 daily"},
 		},
+		"all of the last days": {
+			backup.Retention{All: 25 * time.Hour, Daily: 1},
+			[]string{name("2026-08-19 02:59"), name("2026-08-19 03:01"), name("2026-08-20 03:00"), name("2026-08-20 03:59")},
+			[]string{"2026-08-20 03:59 newest, recent, daily", "2026-08-20 03:00 recent", "2026-08-19 03:01 recent"},
+		},
 		"from the future": {
 			backup.Retention{Daily: 1},
 			[]string{name("2026-08-19 03:00"), name("2026-08-20 03:00"), name("2030-01-01 03:00")},

@@ -83,6 +83,7 @@ func TestWalk(t *testing.T) {
 	name := backup.NameOf(db.Name(), s.now)
 	s.must(name+"\n3 documents in 1 collections", "run")
 	s.now = s.now.Add(time.Hour)
+	s.env["BACKUP_KEEP_ALL"] = "0s"
 	s.must("removed "+name, "run") // of one day the newest is kept
 	if _, err := s.run("run"); err == nil {
 		t.Error("a second backup of the same instant has overwritten the first")

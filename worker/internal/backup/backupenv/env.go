@@ -29,9 +29,10 @@ type Env struct {
 	Recipients []string `env:"BACKUP_AGE_RECIPIENTS" help:"public age keys, comma-separated: backups are encrypted for their owners; default not encrypted"`
 	Exclude    []string `env:"BACKUP_EXCLUDE" help:"collections that are left out, comma-separated"`
 
-	KeepDaily   int `env:"BACKUP_KEEP_DAILY" envDefault:"7" help:"days of which the newest backup is kept"`
-	KeepWeekly  int `env:"BACKUP_KEEP_WEEKLY" envDefault:"4" help:"weeks of which the newest backup is kept"`
-	KeepMonthly int `env:"BACKUP_KEEP_MONTHLY" envDefault:"12" help:"months of which the newest backup is kept"`
+	KeepAll     time.Duration `env:"BACKUP_KEEP_ALL" envDefault:"72h" help:"every backup that is younger is kept"`
+	KeepDaily   int           `env:"BACKUP_KEEP_DAILY" envDefault:"7" help:"days of which the newest backup is kept"`
+	KeepWeekly  int           `env:"BACKUP_KEEP_WEEKLY" envDefault:"4" help:"weeks of which the newest backup is kept"`
+	KeepMonthly int           `env:"BACKUP_KEEP_MONTHLY" envDefault:"12" help:"months of which the newest backup is kept"`
 }
 
 // ErrNowhere means that no place for backups is configured.
@@ -78,7 +79,7 @@ func (e Env) Excluded() []string {
 
 // Retention is which backups are kept. zone is where days begin.
 func (e Env) Retention(zone *time.Location) backup.Retention {
-	return backup.Retention{Daily: e.KeepDaily, Weekly: e.KeepWeekly, Monthly: e.KeepMonthly, Zone: zone}
+	return backup.Retention{All: e.KeepAll, Daily: e.KeepDaily, Weekly: e.KeepWeekly, Monthly: e.KeepMonthly, Zone: zone}
 }
 
 // Validate reports every mistake, as config.Problem joined.
@@ -86,6 +87,9 @@ func (e Env) Validate() error {
 	problems := []error{
 		e.checkEndpoint(), atLeast("BACKUP_KEEP_DAILY", e.KeepDaily, 1),
 		atLeast("BACKUP_KEEP_WEEKLY", e.KeepWeekly, 0), atLeast("BACKUP_KEEP_MONTHLY", e.KeepMonthly, 0),
+	}
+	if e.KeepAll < 0 {
+		problems = append(problems, config.Problem{Variable: "BACKUP_KEEP_ALL", Value: e.KeepAll.String(), Fault: "is negative", Mend: "set it to a duration such as 72h, or 0s"})
 	}
 	if e.Bucket != "" && e.Dir != "" {
 		problems = append(problems, config.Problem{

@@ -30,6 +30,7 @@ func TestMistakes(t *testing.T) {
 		"no address":       {map[string]string{"BACKUP_S3_ENDPOINT": "minio:9000"}, "BACKUP_S3_ENDPOINT is not the address of a service"},
 		"a bucket in it":   {map[string]string{"BACKUP_S3_ENDPOINT": "https://minio/bucket"}, "without bucket and keys"},
 		"nothing kept":     {map[string]string{"BACKUP_KEEP_DAILY": "0"}, "BACKUP_KEEP_DAILY"},
+		"a negative time":  {map[string]string{"BACKUP_KEEP_ALL": "-1h"}, "BACKUP_KEEP_ALL"},
 		"a negative count": {map[string]string{"BACKUP_KEEP_WEEKLY": "-1"}, "BACKUP_KEEP_WEEKLY"},
 		"a private key":    {map[string]string{"BACKUP_AGE_RECIPIENTS": secret}, "recipient 1 is not the public key"},
 	} {
