@@ -22,6 +22,8 @@ var (
 	ErrConflict = errors.New("the job's state does not allow this")
 	// ErrKeyReused: the idempotency key belongs to a different request.
 	ErrKeyReused = errors.New("idempotency key was used for a different request")
+	// ErrRefused: the database does not store such a payload.
+	ErrRefused = errors.New("the database does not store this payload")
 )
 
 // Request asks for one job.

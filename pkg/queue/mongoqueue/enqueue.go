@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -27,14 +28,28 @@ func (s *Store) Enqueue(ctx context.Context, requests ...queue.Request) ([]queue
 		}
 		receipt, err := s.upsertUnique(ctx, receipts[i].Job, request.Unique)
 		if err != nil {
-			return nil, err
+			return nil, asRefusal(err)
 		}
 		receipts[i] = receipt
 	}
 	if err := s.insert(ctx, requests, receipts, plain); err != nil {
-		return nil, err
+		return nil, asRefusal(err)
 	}
 	return receipts, nil
+}
+
+// refusals are the server's codes for documents that it does not store: a bad
+// value, too many levels, keys that it reserves, a validator of the
+// collection, more than 16 MiB.
+var refusals = []int{2, 15, 52, 57, 121, 10334}
+
+// asRefusal adds queue.ErrRefused to what the server said of a document.
+func asRefusal(err error) error {
+	server, ok := errors.AsType[mongo.ServerError](err)
+	if ok && slices.ContainsFunc(refusals, server.HasErrorCode) {
+		return fmt.Errorf("%w: %w", queue.ErrRefused, err)
+	}
+	return err
 }
 
 func (s *Store) newJob(request queue.Request) *job.Document {

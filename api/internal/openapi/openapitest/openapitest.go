@@ -81,7 +81,7 @@ func takesJSON(operation map[string]any) bool {
 // found, or was refused before anybody looked.
 func unknown(e Exchange) error {
 	switch e.Status {
-	case http.StatusNotFound, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return nil
 	}
 	return fmt.Errorf("it has no entry for this path and method")
