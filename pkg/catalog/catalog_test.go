@@ -197,6 +197,24 @@ func TestWeeklyReportsRunOnMondayMorning(t *testing.T) {
 	}
 }
 
+// A backup is due every night at 3, in local time.
+func TestBackupRunsAtNight(t *testing.T) {
+	t.Parallel()
+	d, ok := catalog.ETrainer("").Lookup("backup critical data")
+	if !ok {
+		t.Fatal("the job of the Node backend is missing")
+	}
+	plan, err := schedule.Parse(d.Repeat, time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	evening := time.Date(2024, 1, 17, 20, 20, 30, 0, time.UTC) // in Ho Chi Minh City it is past 3
+	next, ok := plan.NextRun(time.Time{}, time.Time{}, evening)
+	if want := time.Date(2024, 1, 18, 20, 0, 0, 0, time.UTC); !ok || !next.Equal(want) {
+		t.Errorf("after %s it runs at %s, want %s", evening, next, want)
+	}
+}
+
 func TestWeeklyReportsPayload(t *testing.T) {
 	t.Parallel()
 	for week, want := range map[string]string{

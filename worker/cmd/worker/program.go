@@ -52,6 +52,9 @@ func (p *program) Start(ctx context.Context) error {
 	if p.parts != nil {
 		return nil
 	}
+	if _, err := p.cfg.Backup.Open(); err != nil {
+		p.log.WarnContext(ctx, "no backups can be made", slog.Any("error", err))
+	}
 	redisClient, err := p.cfg.Redis.Open()
 	if err != nil {
 		return err

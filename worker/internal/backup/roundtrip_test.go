@@ -133,7 +133,7 @@ func TestFilesAreThoseOfMongodump(t *testing.T) {
 	if err := decoder.Decode(&m); err != nil {
 		t.Fatal(err)
 	}
-	if m.CollectionName != "users" || m.Type != "collection" || len(m.Indexes) != 3 || m.Options == nil {
+	if m.CollectionName != "users" || m.Type != "collection" || len(m.Indexes) != 3 || m.Options != nil || m.UUID == "" {
 		t.Errorf("the metadata is %+v", m)
 	}
 	var index struct {

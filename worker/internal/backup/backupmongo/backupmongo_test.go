@@ -166,8 +166,8 @@ func TestCollections(t *testing.T) {
 	want := map[string]string{
 		"adults view":          `{"options":{"viewOn":"users","pipeline":[]},"indexes":[],"collectionName":"adults","type":"view"}`,
 		"log collection":       `{"options":{"capped":true,"size":{"$numberLong":"4096"}},"indexes":[{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}],"collectionName":"log","type":"collection"}`,
-		"system.js collection": `{"options":{},"indexes":[{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}],"collectionName":"system.js","type":"collection"}`,
-		"users collection": `{"options":{},"indexes":[{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"},` +
+		"system.js collection": `{"indexes":[{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}],"collectionName":"system.js","type":"collection"}`,
+		"users collection": `{"indexes":[{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"},` +
 			`{"v":{"$numberInt":"2"},"key":{"seen":{"$numberInt":"1"}},"name":"seen_1","expireAfterSeconds":{"$numberInt":"60"},"partialFilterExpression":{"a":{"$gt":{"$numberLong":"1"}}}}],` +
 			`"uuid":"30313233343536373839616263646566","collectionName":"users","type":"collection"}`,
 	}

@@ -21,10 +21,13 @@ type metadata struct {
 	Type           string     `bson:"type,omitempty"`
 }
 
+// emptyDocument is the length of a document without fields.
+const emptyDocument = 5
+
 func metadataOf(s specification) metadata {
-	m := metadata{Indexes: []bson.Raw{}, CollectionName: s.Name, Type: s.Type, Options: s.Options}
-	if m.Options == nil {
-		m.Options = bson.Raw{5, 0, 0, 0, 0} // the empty document
+	m := metadata{Indexes: []bson.Raw{}, CollectionName: s.Name, Type: s.Type}
+	if len(s.Options) > emptyDocument { // mongodump writes no empty ones
+		m.Options = s.Options
 	}
 	if _, uuid, ok := s.Info.UUID.BinaryOK(); ok {
 		m.UUID = hex.EncodeToString(uuid)

@@ -35,8 +35,10 @@ func (d *Database) CreateCollection(ctx context.Context, c backup.Collection) er
 		return err
 	}
 	var options bson.D
-	if err := bson.Unmarshal(m.Options, &options); err != nil {
-		return fmt.Errorf("read the options of %s: %w", c.Name, err)
+	if len(m.Options) > 0 {
+		if err := bson.Unmarshal(m.Options, &options); err != nil {
+			return fmt.Errorf("read the options of %s: %w", c.Name, err)
+		}
 	}
 	command := bson.D{{Key: "create", Value: c.Name}}
 	for _, option := range options {

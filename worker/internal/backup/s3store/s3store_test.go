@@ -16,10 +16,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"go.uber.org/goleak"
 
 	"github.com/etrainer/backend/worker/internal/backup"
 	"github.com/etrainer/backend/worker/internal/backup/s3store"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var began = time.Date(2026, 8, 17, 3, 0, 0, 0, time.UTC)
 
