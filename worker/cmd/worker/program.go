@@ -18,6 +18,7 @@ import (
 	"github.com/etrainer/backend/pkg/runner"
 	"github.com/etrainer/backend/pkg/version"
 	"github.com/etrainer/backend/pkg/wake/rediswake"
+	"github.com/etrainer/backend/worker/internal/backupwatch"
 	"github.com/etrainer/backend/worker/internal/config"
 	"github.com/etrainer/backend/worker/internal/janitor"
 	"github.com/etrainer/backend/worker/internal/scheduler"
@@ -104,6 +105,9 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	parts.Add("runner", runner.New(options))
 	parts.Add("scheduler", scheduler.New(store, catalog.ETrainer(p.cfg.Timezone), nil, p.log))
 	parts.Add("janitor", janitor.New(store, nil, p.log))
+	parts.Add("backup watch", backupwatch.New(backupwatch.Options{
+		Database: db.Name(), Open: p.cfg.Backup.Open, Registerer: p.metrics, Log: p.log,
+	}))
 	return parts
 }
 
