@@ -58,6 +58,9 @@ func library(find func(bson.Raw) bson.D) map[string]func(bson.Raw) bson.D {
 }
 
 func one(command bson.Raw) bson.D {
+	if command.Lookup("find").StringValue() == "backupSnapshotProbe" {
+		return page("etrainer.backupSnapshotProbe")
+	}
 	return page("etrainer."+command.Lookup("find").StringValue(), bson.D{{Key: "_id", Value: 1}})
 }
 
@@ -75,7 +78,7 @@ func TestSnapshot(t *testing.T) {
 	if !made.Consistent || made.Documents != 3 {
 		t.Errorf("%d documents, consistent %t: %s", made.Documents, made.Consistent, made.Consistency)
 	}
-	finds := s.commands("find")
+	finds := s.finds()
 	if len(finds) != 3 {
 		t.Fatalf("%d finds", len(finds))
 	}
@@ -121,10 +124,29 @@ func TestSnapshotTooOld(t *testing.T) {
 			if made.Consistent || made.Documents != 3 || !strings.Contains(made.Consistency, "minSnapshotHistoryWindowInSeconds") {
 				t.Errorf("%d documents, consistent %t: %s", made.Documents, made.Consistent, made.Consistency)
 			}
-			if finds := s.commands("find"); len(finds) != 4 {
+			if finds := s.finds(); len(finds) != 4 {
 				t.Errorf("%d finds; want one for each collection and a second one of users", len(finds))
 			}
 		})
+	}
+}
+
+// A service that calls itself a replica set and takes no snapshot reads is read
+// without, and the manifest has its words.
+func TestSnapshotRefused(t *testing.T) {
+	t.Parallel()
+	_, db := serve(t, library(func(command bson.Raw) bson.D {
+		if _, err := command.LookupErr("readConcern"); err == nil {
+			return bson.D{{Key: "ok", Value: 0}, {Key: "code", Value: 303}, {Key: "errmsg", Value: "Feature not supported: snapshot"}}
+		}
+		return one(command)
+	}))
+	made, err := backup.Create(t.Context(), backupmongo.Of(db, replicaSet), dirstore.New(t.TempDir()), backup.CreateOptions{Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.Consistent || made.Documents != 3 || !strings.Contains(made.Consistency, "Feature not supported") {
+		t.Errorf("%d documents, consistent %t: %s", made.Documents, made.Consistent, made.Consistency)
 	}
 }
 
@@ -138,7 +160,7 @@ func TestStandalone(t *testing.T) {
 	if err != nil || made.Consistent || !strings.Contains(made.Consistency, "mongodb 7.0.14 as standalone has no snapshot reads") {
 		t.Errorf("consistent %t: %s, %v", made.Consistent, made.Consistency, err)
 	}
-	for _, find := range s.commands("find") {
+	for _, find := range s.finds() {
 		if _, err := find.LookupErr("readConcern"); err == nil {
 			t.Errorf("%s has a read concern", find)
 		}

@@ -9,6 +9,7 @@ package backupmongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,6 +20,9 @@ import (
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/worker/internal/backup"
 )
+
+// probe is a collection that no database has.
+const probe = "backupSnapshotProbe"
 
 // snapshotWire is the wire version of MongoDB 5.0, which has snapshot reads.
 const snapshotWire = 13
@@ -64,20 +68,54 @@ func (d *Database) hasSnapshots() bool {
 }
 
 // Open implements backup.Source.
-func (d *Database) Open(context.Context) (backup.Reader, error) {
+func (d *Database) Open(ctx context.Context) (backup.Reader, error) {
+	const apart = ", so each collection was read at a time of its own"
 	r := &reader{db: d.db}
 	if !d.hasSnapshots() {
-		r.consistency.Why = fmt.Sprintf("%s %s as %s has no snapshot reads, so each collection was read at a time of its own",
-			d.capabilities.Engine, d.capabilities.Version, d.capabilities.Topology)
+		r.consistency.Why = fmt.Sprintf("%s %s as %s has no snapshot reads", d.capabilities.Engine, d.capabilities.Version, d.capabilities.Topology) + apart
 		return r, nil
 	}
+	refusal, err := d.trySnapshot(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("try a snapshot read: %w", err)
+	}
+	if refusal != "" {
+		r.consistency.Why = "the server refuses snapshot reads (" + refusal + ")" + apart
+		return r, nil
+	}
+	if r.session, err = d.snapshotSession(); err != nil {
+		return nil, err
+	}
+	r.consistency = backup.Consistency{Consistent: true, Why: "all collections were read at one cluster time, in a snapshot session"}
+	return r, nil
+}
+
+func (d *Database) snapshotSession() (*mongo.Session, error) {
 	session, err := d.db.Client().StartSession(options.Session().SetSnapshot(true))
 	if err != nil {
 		return nil, fmt.Errorf("start a snapshot session: %w", err)
 	}
-	r.session = session
-	r.consistency = backup.Consistency{Consistent: true, Why: "all collections were read at one cluster time, in a snapshot session"}
-	return r, nil
+	return session, nil
+}
+
+// trySnapshot makes one snapshot read, of nothing, and returns why the server
+// refuses it: services that only resemble MongoDB call themselves replica sets,
+// too. The session is not that of the backup, whose time begins with its first
+// read.
+func (d *Database) trySnapshot(ctx context.Context) (refusal string, err error) {
+	session, err := d.snapshotSession()
+	if err != nil {
+		return "", err
+	}
+	defer session.EndSession(context.WithoutCancel(ctx)) // a cancelled run gives its session back, too
+	err = d.db.Collection(probe).FindOne(mongo.NewSessionContext(ctx, session), bson.D{}).Err()
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return "", nil
+	}
+	if answer, ok := errors.AsType[mongo.ServerError](err); ok && !mongodb.IsUnavailable(err) {
+		return answer.Error(), nil
+	}
+	return "", err
 }
 
 // specification is a collection as listCollections tells of it.

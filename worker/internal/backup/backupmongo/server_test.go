@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 
@@ -124,6 +125,13 @@ func (s *server) answer(command bson.Raw) bson.D {
 		return bson.D{{Key: "ok", Value: 0}, {Key: "code", Value: 59}, {Key: "errmsg", Value: "no such command"}}
 	}
 	return answer(command)
+}
+
+// finds returns the reads of collections, without the one that tries.
+func (s *server) finds() []bson.Raw {
+	return slices.DeleteFunc(s.commands("find"), func(command bson.Raw) bool {
+		return command.Lookup("find").StringValue() == "backupSnapshotProbe"
+	})
 }
 
 // commands returns what was asked by a name.

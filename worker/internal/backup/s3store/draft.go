@@ -36,15 +36,16 @@ func (d *draft) Create(ctx context.Context, file string) (io.WriteCloser, error)
 	return o, nil
 }
 
-// put sends a stream of unknown length.
+// put sends a stream of unknown length. Buckets with object lock want the MD5,
+// and every service compares it.
 func (s *Store) put(ctx context.Context, key string, from io.Reader) error {
 	var head bytes.Buffer
 	_, err := io.CopyN(&head, from, smallObject)
 	switch {
 	case errors.Is(err, io.EOF):
-		_, err = s.client.PutObject(ctx, s.Bucket, key, &head, int64(head.Len()), minio.PutObjectOptions{})
+		_, err = s.client.PutObject(ctx, s.Bucket, key, &head, int64(head.Len()), minio.PutObjectOptions{SendContentMd5: true})
 	case err == nil:
-		_, err = s.client.PutObject(ctx, s.Bucket, key, io.MultiReader(&head, from), -1, minio.PutObjectOptions{PartSize: partSize})
+		_, err = s.client.PutObject(ctx, s.Bucket, key, io.MultiReader(&head, from), -1, minio.PutObjectOptions{PartSize: partSize, SendContentMd5: true})
 	}
 	return err
 }
