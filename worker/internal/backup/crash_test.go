@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -104,6 +105,11 @@ func TestFailuresLeaveNothing(t *testing.T) {
 		"a collection fails": {func(context.CancelFunc) backup.Source {
 			return breaking{of(db), 1200, func() error { return broken }}
 		}, broken},
+		"the disk gets full": { // with a real small disk in dirstore, where one can be mounted
+			func(context.CancelFunc) backup.Source {
+				return breaking{of(db), 1200, func() error { return fmt.Errorf("write: %w", syscall.ENOSPC) }}
+			}, syscall.ENOSPC,
+		},
 		"cancelled between pages": {func(cancel context.CancelFunc) backup.Source {
 			return breaking{of(db), 1200, func() error { cancel(); return nil }}
 		}, context.Canceled},
@@ -122,6 +128,9 @@ func TestFailuresLeaveNothing(t *testing.T) {
 				t.Errorf("the error is %v, want %v", err, test.want)
 			}
 			mustContain(t, err, "back up the collection users")
+			if errors.Is(err, syscall.ENOSPC) {
+				mustContain(t, err, "no space is left for the backup at "+dir, "BACKUP_KEEP_DAILY", "earlier backups are untouched")
+			}
 			if diff := cmp.Diff([]string{before.Name}, entries(t, dir)); diff != "" {
 				t.Errorf("what is left (-want +got):\n%s", diff)
 			}
