@@ -25,5 +25,9 @@ func definitions() []Definition {
 	return []Definition{
 		Backup.Definition,
 		WeeklyReports.Definition,
+		DailyNotifications.Definition,
+		StudyReminders.Definition,
+		NudgeInactive.Definition,
+		PushReceipts.Definition,
 	}
 }

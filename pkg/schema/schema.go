@@ -85,7 +85,8 @@ func (i Index) String() string {
 func Collections(jobs string) []Collection {
 	all := Queue(jobs)
 	all = append(all, Accounts()...)
-	return append(all, Learning()...)
+	all = append(all, Learning()...)
+	return append(all, Notifying()...)
 }
 
 // Find returns a collection of Collections by name.

@@ -17,10 +17,11 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/ledger"
+	"github.com/etrainer/backend/pkg/schema"
 )
 
 // Collection is the name of the collection.
-const Collection = "effectLedger"
+const Collection = schema.EffectLedger
 
 // duplicateKey is MongoDB's error for an _id that is taken.
 const duplicateKey = 11000
@@ -110,7 +111,8 @@ func (l *Ledger) takeOver(ctx context.Context, claim ledger.Claim, keys []string
 		return nil
 	}
 	_, err := l.entries.UpdateMany(ctx, bson.D{
-		{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}, {Key: "state", Value: ledger.Claimed},
+		{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}},
+		{Key: "state", Value: ledger.Claimed},
 		{Key: "claimedAt", Value: bson.D{{Key: "$lte", Value: now.Add(-after)}}},
 	}, bson.D{{Key: "$set", Value: bson.D{
 		{Key: "holder", Value: claim.Holder}, {Key: "claimedAt", Value: now}, {Key: "expiresAt", Value: now.Add(claim.Keep)},

@@ -6,18 +6,15 @@ package logpush
 import (
 	"context"
 	"log/slog"
-	"strconv"
 	"strings"
-	"sync/atomic"
 
 	"github.com/etrainer/backend/pkg/push"
 )
 
 // Provider implements push.Provider.
 type Provider struct {
-	name  string
-	log   *slog.Logger
-	count atomic.Int64
+	name string
+	log  *slog.Logger
 }
 
 var _ push.Provider = (*Provider)(nil)
@@ -34,15 +31,13 @@ func (*Provider) Limits() push.Limits { return push.Limits{Batch: 100, Concurren
 // Valid implements push.Provider.
 func (*Provider) Valid(token string) bool { return token != "" }
 
-// Send implements push.Provider.
+// Send implements push.Provider. What was not sent has no id to ask about.
 func (p *Provider) Send(ctx context.Context, batch []push.Message) ([]push.Result, error) {
-	results := make([]push.Result, len(batch))
-	for i, m := range batch {
-		results[i].ID = "log-" + strconv.FormatInt(p.count.Add(1), 10)
+	for _, m := range batch {
 		p.log.InfoContext(ctx, "push message, not sent", slog.String("provider", p.name), slog.String("device", mask(m.Token)),
 			slog.String("title", m.Title), slog.String("body", m.Body), slog.Any("data", m.Data))
 	}
-	return results, nil
+	return make([]push.Result, len(batch)), nil
 }
 
 // mask shows enough of a token to tell devices apart.

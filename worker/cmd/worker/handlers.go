@@ -12,11 +12,11 @@ import (
 // handlers is every job that this worker runs, each with its store.
 func (p *program) handlers(client *mongodb.Client, clock *mongodb.ServerClock) []runner.Handler {
 	db, zone := client.Database(), p.cfg.Zone()
-	return []runner.Handler{
+	return append(p.notifying(client, clock), []runner.Handler{
 		backupjob.New(backupjob.Options{
 			Source: backupmongo.New(client, ""), Open: p.cfg.Backup.Open, Recipients: p.cfg.Backup.Keys(),
 			Exclude: p.cfg.Backup.Excluded(), Retention: p.cfg.Backup.Retention(zone), Now: clock.Now,
 		}),
 		weeklyreports.New(weeklyreportsmongo.New(db), zone, clock.Now),
-	}
+	}...)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
+	"github.com/etrainer/backend/pkg/ledger/mongoledger"
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/mongodb"
@@ -21,6 +22,7 @@ import (
 	"github.com/etrainer/backend/worker/internal/backupwatch"
 	"github.com/etrainer/backend/worker/internal/config"
 	"github.com/etrainer/backend/worker/internal/janitor"
+	"github.com/etrainer/backend/worker/internal/notify/notifymongo"
 	"github.com/etrainer/backend/worker/internal/scheduler"
 )
 
@@ -104,10 +106,14 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	}
 	parts.Add("runner", runner.New(options))
 	parts.Add("scheduler", scheduler.New(store, catalog.ETrainer(p.cfg.Timezone), nil, p.log))
-	parts.Add("janitor", janitor.New(store, nil, p.log))
 	parts.Add("backup watch", backupwatch.New(backupwatch.Options{
 		Database: db.Name(), Open: p.cfg.Backup.Open, Registerer: p.metrics, Log: p.log,
 	}))
+	parts.Add("janitor", janitor.New(nil, p.log,
+		janitor.Task{What: "run records", Purge: func(ctx context.Context) (int64, error) { return store.PurgeRuns(ctx, store.Now()) }},
+		janitor.Task{What: "entries of the effect ledger", Purge: mongoledger.New(db, clock.Now).Purge},
+		janitor.Task{What: "push tickets", Purge: notifymongo.New(db, clock.Now).PurgeTickets},
+	))
 	return parts
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/push/expo"
+	"github.com/etrainer/backend/pkg/push/fcm"
 	"github.com/etrainer/backend/pkg/redis"
 	"github.com/etrainer/backend/worker/internal/backup/backupenv"
 )
@@ -21,6 +23,10 @@ type Config struct {
 	Redis redis.Env
 
 	Backup backupenv.Env
+
+	PushDriver string `env:"PUSH_DRIVER" help:"live sends push messages, log writes them to the log; default live in production, else log"`
+	Expo       expo.Env
+	FCM        fcm.Env
 
 	Port            int           `env:"WORKER_PORT" envDefault:"9091" help:"private port of /livez, /readyz and /metrics"`
 	Host            string        `env:"WORKER_HOST" help:"address that the private port listens on; default every interface"`
@@ -52,6 +58,7 @@ func (c Config) Validate() error {
 		database.Validate(),
 		c.checkRedis(),
 		c.Backup.Validate(),
+		c.checkPush(),
 		c.checkZone(),
 		atLeast("WORKER_CONCURRENCY", c.Slots, 1),
 		atLeast("WORKER_JOB_CONCURRENCY", c.PerName, 1),
@@ -68,6 +75,23 @@ func (c Config) checkRedis() error {
 		return config.Problem{Variable: "REDIS_URL", Fault: "is not a Redis address", Mend: "write it as redis://:password@host:6379/0"}
 	}
 	return nil
+}
+
+// SendsPush reports whether push messages leave, and do not just go to the log.
+func (c Config) SendsPush() bool {
+	return c.PushDriver == "live" || c.PushDriver == "" && c.Environment == "production"
+}
+
+func (c Config) checkPush() error {
+	switch c.PushDriver {
+	case "", "live", "log":
+	default:
+		return config.Problem{Variable: "PUSH_DRIVER", Value: c.PushDriver, Fault: "is no way to send push messages", Mend: "set it to live or log"}
+	}
+	if !c.SendsPush() {
+		return nil
+	}
+	return errors.Join(c.Expo.Validate(), c.FCM.Validate())
 }
 
 func (c Config) checkZone() error {

@@ -1,5 +1,5 @@
-// Package janitor removes the records of runs whose retention has ended. On
-// engines with TTL indexes it finds nothing left to do.
+// Package janitor removes what has outlived its retention. On engines with TTL
+// indexes it finds nothing left to do.
 package janitor
 
 import (
@@ -15,14 +15,14 @@ import (
 // Every is how often it looks.
 const Every = time.Hour
 
-// Store is what it needs of the queue's store.
-type Store interface {
-	Now() time.Time
-	PurgeRuns(ctx context.Context, now time.Time) (int64, error)
+// Task is one kind of thing to remove.
+type Task struct {
+	What  string // in the plural, for the log: "run records"
+	Purge func(ctx context.Context) (int64, error)
 }
 
 // New returns a lifecycle.Service. clock nil = the real one.
-func New(store Store, clock clockwork.Clock, log *slog.Logger) *lifecycle.Loop {
+func New(clock clockwork.Clock, log *slog.Logger, tasks ...Task) *lifecycle.Loop {
 	if clock == nil {
 		clock = clockwork.NewRealClock()
 	}
@@ -35,15 +35,21 @@ func New(store Store, clock clockwork.Clock, log *slog.Logger) *lifecycle.Loop {
 				return nil
 			case <-ticker.Chan():
 			}
-			removed, err := store.PurgeRuns(ctx, store.Now())
-			switch {
-			case ctx.Err() != nil:
-				return nil
-			case err != nil:
-				log.WarnContext(ctx, "old runs not removed", slog.Any("error", err))
-			case removed > 0:
-				log.InfoContext(ctx, "old runs removed", slog.Int64("count", removed))
+			for _, task := range tasks {
+				task.run(ctx, log)
 			}
 		}
 	})
+}
+
+// run does a task; its failure is not the next one's.
+func (t Task) run(ctx context.Context, log *slog.Logger) {
+	removed, err := t.Purge(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		log.WarnContext(ctx, "retention not kept", slog.String("of", t.What), slog.Any("error", err))
+	case removed > 0:
+		log.InfoContext(ctx, "removed by retention", slog.String("what", t.What), slog.Int64("count", removed))
+	}
 }

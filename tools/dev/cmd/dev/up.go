@@ -109,7 +109,7 @@ func (o upOptions) runPrograms(ctx context.Context, out io.Writer, signals <-cha
 		return err
 	}
 	shared := append(b.environment(),
-		"NODE_ENV=development", "LOG_LEVEL="+logLevel(),
+		"NODE_ENV=development", "LOG_LEVEL="+logLevel(), "PUSH_DRIVER="+pushDriver(),
 		"JWT_SECRET_KEY="+s.Access, "JWT_REFRESH_SECRET="+s.Refresh,
 		fmt.Sprintf("PORT=%d", where.api), fmt.Sprintf("WORKER_PORT=%d", where.worker),
 	)
@@ -174,6 +174,14 @@ func drain(out io.Writer, children []*process.Child, signals <-chan os.Signal) e
 	}
 	fmt.Fprintln(out, "dev │ stopped")
 	return nil
+}
+
+// pushDriver sends nothing to anybody's phone unless it is told to.
+func pushDriver() string {
+	if driver := os.Getenv("PUSH_DRIVER"); driver != "" {
+		return driver
+	}
+	return "log"
 }
 
 // logLevel keeps the first screen readable; LOG_LEVEL=debug shows all.
