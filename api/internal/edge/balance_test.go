@@ -8,13 +8,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/etrainer/backend/pkg/edgetest"
 )
 
 // share is how many requests each api got so far, by address. A request that
 // was tried at two counts for both.
 func (e *edge) share() map[string]int {
 	share := map[string]int{}
-	for _, l := range e.log() {
+	for _, l := range e.Log() {
 		for address := range strings.SplitSeq(l.Upstream, ", ") {
 			if address != "" {
 				share[address]++
@@ -33,7 +35,7 @@ func (e *edge) load(connections int) (sent *atomic.Int64, stop func() []int) {
 	sent = &atomic.Int64{}
 	done := make(chan struct{})
 	for range connections {
-		client := e.client()
+		client := e.Client()
 		senders.Go(func() {
 			for {
 				select {
@@ -41,7 +43,7 @@ func (e *edge) load(connections int) (sent *atomic.Int64, stop func() []int) {
 					return
 				default:
 				}
-				status := e.get(client, "/livez")
+				status := e.Get(client, "/livez")
 				sent.Add(1)
 				if status != http.StatusOK {
 					mu.Lock()
@@ -60,7 +62,7 @@ func (e *edge) load(connections int) (sent *atomic.Int64, stop func() []int) {
 
 func (e *edge) loadFor(sent *atomic.Int64, more int64) {
 	from := sent.Load()
-	e.until("requests are answered", func() bool { return sent.Load() >= from+more })
+	e.Until("requests are answered", func() bool { return sent.Load() >= from+more })
 }
 
 func TestEveryAPIGetsItsShare(t *testing.T) {
@@ -90,15 +92,15 @@ func TestFailover(t *testing.T) {
 	e := start(t, 3)
 	sent, stop := e.load(6)
 	e.loadFor(sent, 300)
-	if err := e.apis[0].cmd.Process.Kill(); err != nil {
+	if err := e.apis[0].Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-e.apis[0].gone
+	<-e.apis[0].Gone
 	e.loadFor(sent, 600)
-	if err := e.apis[1].cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := e.apis[1].Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	<-e.apis[1].gone
+	<-e.apis[1].Gone
 	e.loadFor(sent, 600)
 	if failed := stop(); len(failed) > 0 {
 		t.Errorf("%d of %d requests failed: %v", len(failed), sent.Load(), failed)
@@ -112,9 +114,9 @@ func TestScaleUp(t *testing.T) {
 	sent, stop := e.load(4)
 	e.loadFor(sent, 200)
 	e.addAPI()
-	e.render()
-	e.reload()
-	e.until("the new api is asked", func() bool { return e.share()[e.apis[3].address] > 20 })
+	e.Render(e.addresses())
+	e.Reload()
+	e.Until("the new api is asked", func() bool { return e.share()[e.apis[3].address] > 20 })
 	if failed := stop(); len(failed) > 0 {
 		t.Errorf("requests failed: %v", failed)
 	}
@@ -124,12 +126,12 @@ func TestScaleUp(t *testing.T) {
 func TestNobodyAnswers(t *testing.T) {
 	t.Parallel()
 	e := start(t, 1)
-	if err := e.apis[0].cmd.Process.Kill(); err != nil {
+	if err := e.apis[0].Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-e.apis[0].gone
+	<-e.apis[0].Gone
 	for _, path := range []string{"/", "/api/auth/login", "/health"} {
-		reply, body, text := e.fetch(e.client(), e.request(http.MethodGet, path, nil))
+		reply, body, text := e.fetch(e.Client(), e.request(http.MethodGet, path, nil))
 		if reply.StatusCode != http.StatusServiceUnavailable || body["error"] != "Service temporarily unavailable" || reply.Header.Get("Retry-After") != "5" {
 			t.Errorf("%s: %d %v %s", path, reply.StatusCode, reply.Header, text)
 		}
@@ -142,16 +144,16 @@ func TestPostIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	e := start(t, 2)
 	for _, api := range e.apis { // stopped, not gone: connections are taken, and nothing is answered
-		if err := api.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		if err := api.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = api.cmd.Process.Signal(syscall.SIGCONT) })
+		t.Cleanup(func() { _ = api.Signal(syscall.SIGCONT) })
 	}
-	before := len(e.log())
+	before := len(e.Log())
 	done := make(chan int, 1)
 	go func() {
-		client := e.client()
-		reply, err := client.Post(e.base+"/api/auth/login", "application/json", strings.NewReader(`{"email":"a@example.com","password":"x"}`))
+		client := e.Client()
+		reply, err := client.Post(e.URL+"/api/auth/login", "application/json", strings.NewReader(`{"email":"a@example.com","password":"x"}`))
 		if err != nil {
 			done <- 0
 			return
@@ -159,26 +161,61 @@ func TestPostIsNotRepeated(t *testing.T) {
 		_ = reply.Body.Close()
 		done <- reply.StatusCode
 	}()
-	e.until("the request waits at an api", func() bool { return connections(t, e) > 0 })
+	e.Until("the request waits at an api", func() bool { return connections(t, e) > 0 })
 	for _, api := range e.apis {
-		_ = api.cmd.Process.Kill()
-		<-api.gone
+		_ = api.Kill()
+		<-api.Gone
 	}
 	if status := <-done; status != http.StatusServiceUnavailable {
 		t.Errorf("status %d, want 503", status)
 	}
-	e.until("the request is logged", func() bool { return len(e.log()) > before })
-	for _, l := range e.log()[before:] {
+	e.Until("the request is logged", func() bool { return len(e.Log()) > before })
+	for _, l := range e.Log()[before:] {
 		if l.Path == "/api/auth/login" && strings.Contains(l.Upstream, ",") {
 			t.Errorf("the POST was sent to %s", l.Upstream)
 		}
 	}
 }
 
+// With an Idempotency-Key it is: the api makes it one job.
+func TestPostWithAKeyIsRepeated(t *testing.T) {
+	t.Parallel()
+	e := start(t, 2)
+	if err := e.apis[0].Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	e.Until("a request that waited at the stopped api is answered by the other", func() bool {
+		done := make(chan int, 1)
+		client := e.Client()
+		go func() {
+			request := e.request(http.MethodPost, "/api/system/jobs/schedule", strings.NewReader(`{"name":"x"}`))
+			request.Header.Set("Idempotency-Key", "k")
+			reply, err := client.Do(request)
+			if err != nil {
+				done <- 0
+				return
+			}
+			_ = reply.Body.Close()
+			done <- reply.StatusCode
+		}()
+		select {
+		case <-done: // it went to the other one at once
+			return false
+		case <-time.After(300 * time.Millisecond):
+		}
+		_ = e.apis[0].Kill()
+		<-e.apis[0].Gone
+		if status := <-done; status != http.StatusUnauthorized {
+			t.Errorf("status %d, want 401 of the other api", status)
+		}
+		return true
+	})
+}
+
 // connections counts those that nginx holds to the apis.
 func connections(t *testing.T, e *edge) int {
 	t.Helper()
-	reply, err := http.Get("http://127.0.0.1:" + e.statusPort + "/status")
+	reply, err := http.Get("http://127.0.0.1:" + e.StatusPort + "/status")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,10 +228,10 @@ func connections(t *testing.T, e *edge) int {
 // Old nginx cannot resolve names again: render says so.
 func TestResolverNeedsARecentNginx(t *testing.T) {
 	t.Parallel()
-	needsNginx(t)
-	certificate, key, _ := selfMade(t, t.TempDir(), time.Now().Add(time.Hour))
+	edgetest.NeedsNginx(t)
+	certificate, key, _ := edgetest.SelfMade(t, t.TempDir(), time.Now().Add(time.Hour))
 	dir := t.TempDir()
-	out, err := renderWith(t, dir, []string{
+	out, err := edgetest.Render(t, dir, []string{
 		"NGINX_CERTIFICATE=" + certificate, "NGINX_CERTIFICATE_KEY=" + key, "NGINX_UPSTREAM=api:8080", "NGINX_RESOLVER=127.0.0.11",
 	})
 	if err != nil && !strings.Contains(out, "NGINX_RESOLVER needs nginx 1.27.3 or later and this is ") {

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/etrainer/backend/pkg/edgetest"
 )
 
 // fscan reads the numbers of nginx's status page.
@@ -42,7 +44,7 @@ func TestLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t, 1)
-			client := e.client()
+			client := e.Client()
 			passed := 0
 			for range test.burst * 4 {
 				reply, body, text := e.fetch(client, e.request(http.MethodGet, test.path, nil))
@@ -64,9 +66,9 @@ func TestLimits(t *testing.T) {
 func TestProbesHaveNoLimit(t *testing.T) {
 	t.Parallel()
 	e := start(t, 1)
-	client := e.client()
+	client := e.Client()
 	for i := range 100 {
-		if status := e.get(client, "/health"); status != http.StatusOK {
+		if status := e.Get(client, "/health"); status != http.StatusOK {
 			t.Fatalf("request %d: %d", i, status)
 		}
 	}
@@ -76,7 +78,7 @@ func TestProbesHaveNoLimit(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	e := start(t, 1)
-	client := e.client()
+	client := e.Client()
 	for path, want := range map[string]int{"/": 200, "/api/none": 404, "/console": 404, "/metrics": 404} {
 		reply, _, text := e.fetch(client, e.request(http.MethodGet, path, nil))
 		if reply.StatusCode != want {
@@ -102,13 +104,13 @@ func TestRequestID(t *testing.T) {
 		request.Header.Set("X-Request-Id", given)
 		request.Header.Set("X-Forwarded-For", "6.6.6.6")
 		request.Header.Set("User-Agent", "a\"b\\c\n"[:5])
-		reply, _, _ := e.fetch(e.client(), request)
+		reply, _, _ := e.fetch(e.Client(), request)
 		if got := reply.Header.Get("X-Request-Id"); (got == given) != kept || got == "" {
 			t.Errorf("%q comes back as %q", given, got)
 		}
 		id := reply.Header.Get("X-Request-Id")
-		e.until("it is logged", func() bool {
-			return slices.ContainsFunc(e.log(), func(l line) bool {
+		e.Until("it is logged", func() bool {
+			return slices.ContainsFunc(e.Log(), func(l edgetest.Line) bool {
 				return l.RequestID == id && l.ClientIP == "127.0.0.1" && l.Status == 200 && l.TLS == "TLSv1.3" && l.Upstream != ""
 			})
 		})
@@ -132,11 +134,11 @@ func TestTLS(t *testing.T) {
 			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
 		}, false},
 	} {
-		if status := e.get(e.client(test.config), "/livez"); (status == http.StatusOK) != test.ok {
+		if status := e.Get(e.Client(test.config), "/livez"); (status == http.StatusOK) != test.ok {
 			t.Errorf("%s: status %d, want it to work: %t", name, status, test.ok)
 		}
 	}
-	reply, _, _ := e.fetch(e.client(), e.request(http.MethodGet, "/", nil))
+	reply, _, _ := e.fetch(e.Client(), e.request(http.MethodGet, "/", nil))
 	if reply.ProtoMajor != 2 {
 		t.Errorf("the protocol is %s, want HTTP/2", reply.Proto)
 	}
@@ -146,26 +148,26 @@ func TestTLS(t *testing.T) {
 func TestPlainHTTP(t *testing.T) {
 	t.Parallel()
 	e := start(t, 1)
-	challenge := filepath.Join(e.dir, ".well-known", "acme-challenge")
+	challenge := filepath.Join(e.Dir, ".well-known", "acme-challenge")
 	if err := os.MkdirAll(challenge, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(challenge, "token"), []byte("proof"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{filepath.Dir(e.dir), e.dir} { // nginx's worker is another user
+	for _, dir := range []string{filepath.Dir(e.Dir), e.Dir} { // nginx's worker is another user
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	client := e.client()
-	plain := "http://127.0.0.1:" + e.httpPort
+	client := e.Client()
+	plain := "http://127.0.0.1:" + e.HTTPPort
 	reply, err := client.Get(plain + "/api/auth/login?x=1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = reply.Body.Close()
-	if want := "https://127.0.0.1:" + e.httpsPort + "/api/auth/login?x=1"; reply.StatusCode != http.StatusPermanentRedirect || reply.Header.Get("Location") != want {
+	if want := "https://127.0.0.1:" + e.HTTPSPort + "/api/auth/login?x=1"; reply.StatusCode != http.StatusPermanentRedirect || reply.Header.Get("Location") != want {
 		t.Errorf("%d to %s, want 308 to %s", reply.StatusCode, reply.Header.Get("Location"), want)
 	}
 	reply, err = client.Get(plain + "/.well-known/acme-challenge/token")
@@ -197,7 +199,7 @@ func TestBodies(t *testing.T) {
 			request := e.request(http.MethodPost, test.path, io.LimitReader(spaces{}, int64(test.size)))
 			request.ContentLength = int64(test.size)
 			request.Header.Set("Content-Type", "application/json")
-			reply, body, text := e.fetch(e.client(), request)
+			reply, body, text := e.fetch(e.Client(), request)
 			if reply.StatusCode != test.status || body["message"] == nil {
 				t.Errorf("%d %s, want %d", reply.StatusCode, text, test.status)
 			}
@@ -236,7 +238,7 @@ func TestUploadsStream(t *testing.T) {
 			}
 		}
 	}()
-	reply, _, text := e.fetch(e.client(func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }), request)
+	reply, _, text := e.fetch(e.Client(func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }), request)
 	close(stop)
 	if reply.StatusCode < 400 || reply.StatusCode >= 500 || reply.StatusCode == http.StatusRequestTimeout {
 		t.Errorf("%d %s, want the refusal of the api before the upload has ended", reply.StatusCode, text)
@@ -247,7 +249,7 @@ func TestUploadsStream(t *testing.T) {
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
 	e := start(t, 1)
-	connection, err := tls.Dial("tcp", net.JoinHostPort("127.0.0.1", e.httpsPort), &tls.Config{RootCAs: e.roots})
+	connection, err := tls.Dial("tcp", net.JoinHostPort("127.0.0.1", e.HTTPSPort), &tls.Config{RootCAs: e.Roots})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +270,7 @@ func TestSlowClient(t *testing.T) {
 		case <-cut:
 			return
 		case <-tick.C:
-			if time.Since(began) > patience {
+			if time.Since(began) > edgetest.Patience {
 				t.Fatal("it is still connected")
 			}
 			_, _ = io.WriteString(connection, "X-A: b\r\n")
@@ -282,7 +284,7 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 	e := start(t, 1, "NGINX_CONNECTIONS=5")
 	var held []net.Conn
 	for range 5 { // requests that have begun and do not end
-		connection, err := tls.Dial("tcp", net.JoinHostPort("127.0.0.1", e.httpsPort), &tls.Config{RootCAs: e.roots})
+		connection, err := tls.Dial("tcp", net.JoinHostPort("127.0.0.1", e.HTTPSPort), &tls.Config{RootCAs: e.Roots})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,11 +294,11 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 		}
 		held = append(held, connection)
 	}
-	e.until("the sixth is refused", func() bool { return e.get(e.client(), "/livez") == http.StatusTooManyRequests })
+	e.Until("the sixth is refused", func() bool { return e.Get(e.Client(), "/livez") == http.StatusTooManyRequests })
 	for _, connection := range held {
 		_ = connection.Close()
 	}
-	e.until("it is served when they are gone", func() bool { return e.get(e.client(), "/livez") == http.StatusOK })
+	e.Until("it is served when they are gone", func() bool { return e.Get(e.Client(), "/livez") == http.StatusOK })
 }
 
 // What cannot work is refused in one sentence that names the variable and the
@@ -304,9 +306,9 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 func TestRenderRefuses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	good, key, _ := selfMade(t, dir, time.Now().Add(time.Hour))
+	good, key, _ := edgetest.SelfMade(t, dir, time.Now().Add(time.Hour))
 	otherDir := t.TempDir()
-	expired, expiredKey, _ := selfMade(t, otherDir, time.Now().Add(-time.Hour))
+	expired, expiredKey, _ := edgetest.SelfMade(t, otherDir, time.Now().Add(-time.Hour))
 	for name, test := range map[string]struct {
 		env  []string
 		want string
@@ -326,10 +328,10 @@ func TestRenderRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if name != "nginx is missing" {
-				needsNginx(t)
+				edgetest.NeedsNginx(t)
 			}
 			out := t.TempDir()
-			text, err := renderWith(t, out, append([]string{"NGINX_CERTIFICATE=" + good, "NGINX_CERTIFICATE_KEY=" + key}, test.env...))
+			text, err := edgetest.Render(t, out, append([]string{"NGINX_CERTIFICATE=" + good, "NGINX_CERTIFICATE_KEY=" + key}, test.env...))
 			if err == nil || !strings.Contains(text, test.want) || strings.Count(text, "\n") != 1 {
 				t.Errorf("%v %q, want one line with %q", err, text, test.want)
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/etrainer/backend/api/internal/apitest"
 	"github.com/etrainer/backend/api/internal/health"
 	"github.com/etrainer/backend/api/internal/server"
+	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 )
@@ -40,7 +41,7 @@ func TestPathsAreMatchedAsExpressDoes(t *testing.T) {
 		"slash in the middle":    {"GET", "/api//system/jobs/stats", 404, "Cannot GET /api//system/jobs/stats"},
 		"only slashes":           {"GET", "//", 404, "Cannot GET //"},
 		"parameter in capitals":  {"GET", "/API/system/jobs/" + id, 404, "no job has this id; it may have been deleted"},
-		"parameter is kept":      {"POST", "/Api/System/Jobs/NAMES/A%2Fb%20C/Pause/", 404, `name "A/b C" is unknown; use one of: generate weekly reports`},
+		"parameter is kept":      {"POST", "/Api/System/Jobs/NAMES/A%2Fb%20C/Pause/", 404, `name "A/b C" is unknown; use one of: ` + strings.Join(catalog.ETrainer("").Names(), ", ")},
 		"known path, method":     {"PATCH", "/api/auth/login", 404, "Cannot PATCH /api/auth/login"},
 		"unknown path":           {"POST", "/api/x?a=b&c=<d>", 404, "Cannot POST /api/x?a=b&c=<d>"},
 		"no path of the old api": {"GET", "/healthxyz", 404, "Cannot GET /healthxyz"},

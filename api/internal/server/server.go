@@ -100,7 +100,7 @@ func (s *Server) open(ctx context.Context, handler http.Handler) error {
 	// Requests outlive the context of the start.
 	base := context.WithoutCancel(ctx)
 	s.http = &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*s.current.Load()).ServeHTTP(w, r) }),
+		Handler:           http.HandlerFunc(s.serveHTTP),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -113,6 +113,13 @@ func (s *Server) open(ctx context.Context, handler http.Handler) error {
 	go serve(s.http, listener, s.served, s.failed)
 	s.options.Log.InfoContext(ctx, "listening", slog.String("address", s.address.String()))
 	return nil
+}
+
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.Draining() { // let balancers forget the connection before it is closed under a request
+		w.Header().Set("Connection", "close")
+	}
+	(*s.current.Load()).ServeHTTP(w, r)
 }
 
 func serve(server *http.Server, listener net.Listener, served chan<- struct{}, failed chan<- error) {

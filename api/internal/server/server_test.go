@@ -117,6 +117,14 @@ func TestServerDrains(t *testing.T) {
 	if got := ask(t, s); got != "real" {
 		t.Errorf("during the delay it says %q, want it to answer still", got)
 	}
+	reply, err := http.Get("http://" + s.Address().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = reply.Body.Close()
+	if !reply.Close {
+		t.Error("during the delay connections are kept, and would be closed under a later request")
+	}
 	clock.Advance(time.Minute)
 	eventually(t, "the port is closed", func() bool { return ask(t, s) == "" })
 	select {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/etrainer/backend/pkg/edgetest"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 )
 
@@ -41,17 +41,16 @@ var apiBinary = sync.OnceValues(func() (string, error) {
 type front struct {
 	*stage
 	url, token string
+	redis      string // "" = none
 	answer     string // the last one, for the log of a failure
 	process    *child
 }
 
-func newFront(s *stage) *front {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	f := &front{stage: s, url: "http://" + listener.Addr().String()}
-	_ = listener.Close()
+func newFront(s *stage) *front { return newFrontOn(s, "") }
+
+// newFrontOn is newFront with a Redis.
+func newFrontOn(s *stage, redis string) *front {
+	f := &front{stage: s, url: "http://127.0.0.1:" + edgetest.FreePort(s.t), redis: redis}
 	f.start()
 	f.logIn()
 	return f
@@ -71,7 +70,7 @@ func (f *front) start() {
 	}
 	cmd := exec.Command(path)
 	cmd.Env = append(os.Environ(), "MONGODB_URI="+uri, "PORT="+f.url[strings.LastIndex(f.url, ":")+1:], "NODE_ENV=production",
-		"REDIS_URL=", "BCRYPT_ROUNDS=4", "JWT_SECRET_KEY=Zk3v9TqLw8yXr5Nc2Hs7Jd4Gf6Pb1Ma0QeUiOtRy")
+		"REDIS_URL="+f.redis, "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_REQUESTS=1000000", "API_PRIVATE_PORT=0", "API_DRAIN_DELAY=300ms", "MEDIA_DIR="+f.t.TempDir(), "BCRYPT_ROUNDS=4", "JWT_SECRET_KEY=Zk3v9TqLw8yXr5Nc2Hs7Jd4Gf6Pb1Ma0QeUiOtRy")
 	f.process = f.stage.start(cmd, "running")
 }
 

@@ -114,6 +114,12 @@ func (c *child) stop() {
 	<-c.gone
 }
 
+// terminate is SIGTERM, and waits for the end.
+func (c *child) terminate() {
+	c.signal(syscall.SIGTERM)
+	<-c.gone
+}
+
 func (c *child) signal(s syscall.Signal) { _ = c.Process.Signal(s) }
 
 func (s *stage) enqueue(n int, payload stepPayload) []bson.ObjectID {
