@@ -24,6 +24,8 @@ func ETrainer(zone string) *Catalog {
 func definitions() []Definition {
 	return []Definition{
 		Backup.Definition,
+		ExamCleanup.Definition,
+		Streaks.Definition,
 		WeeklyReports.Definition,
 		DailyNotifications.Definition,
 		StudyReminders.Definition,

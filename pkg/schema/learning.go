@@ -4,6 +4,7 @@ package schema
 // mongoose names them, and those that jobs add.
 const (
 	ExamHistories     = "examhistories"
+	ExamArchive       = "examhistories_archive"
 	PracticeHistories = "practicehistories"
 	UserJourneys      = "userjourneys"
 	Notifications     = "notifications"
@@ -22,6 +23,9 @@ func Learning() []Collection {
 			{Keys: keys("user", 1, "endTime", -1), Serves: latest},
 			{Keys: keys("endTime", -1), Serves: within},
 			{Keys: keys("createdAt", 1), Serves: "cleanup: results beyond their retention, oldest first"},
+		}},
+		{Name: ExamArchive, Holds: "exam results beyond their retention, as they were, with archivedAt", Indexes: []Index{
+			{Keys: keys("user", 1, "endTime", -1), Serves: "active days of a user: streaks count what was archived"},
 		}},
 		{Name: PracticeHistories, Holds: "practices that users finished", Indexes: []Index{
 			{Keys: keys("user", 1, "endTime", -1), Serves: latest},

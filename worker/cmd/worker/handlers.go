@@ -5,6 +5,10 @@ import (
 	"github.com/etrainer/backend/pkg/runner"
 	"github.com/etrainer/backend/worker/internal/backup/backupmongo"
 	backupjob "github.com/etrainer/backend/worker/internal/handlers/backup"
+	"github.com/etrainer/backend/worker/internal/handlers/examcleanup"
+	"github.com/etrainer/backend/worker/internal/handlers/examcleanup/examcleanupmongo"
+	"github.com/etrainer/backend/worker/internal/handlers/streaks"
+	"github.com/etrainer/backend/worker/internal/handlers/streaks/streaksmongo"
 	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports"
 	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports/weeklyreportsmongo"
 )
@@ -17,6 +21,10 @@ func (p *program) handlers(client *mongodb.Client, clock *mongodb.ServerClock) [
 			Source: backupmongo.New(client, ""), Open: p.cfg.Backup.Open, Recipients: p.cfg.Backup.Keys(),
 			Exclude: p.cfg.Backup.Excluded(), Retention: p.cfg.Backup.Retention(zone), Now: clock.Now,
 		}),
+		examcleanup.New(examcleanup.Options{
+			Store: examcleanupmongo.New(db), RetentionMonths: p.cfg.ExamRetention, Zone: zone, Now: clock.Now,
+		}),
+		streaks.New(streaksmongo.New(db), zone, clock.Now),
 		weeklyreports.New(weeklyreportsmongo.New(db), zone, clock.Now),
 	}...)
 }

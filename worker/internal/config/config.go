@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/push/expo"
@@ -39,6 +40,8 @@ type Config struct {
 	Collection   string        `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"the job collection, shared with Node's Agenda"`
 	Timezone     string        `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"IANA time zone of the recurring jobs and of calendar weeks and days"`
 	RunRetention time.Duration `env:"RUN_RETENTION" envDefault:"720h" help:"how long the records of runs are kept"`
+
+	ExamRetention int `env:"EXAM_HISTORY_RETENTION_MONTHS" envDefault:"6" help:"months after which exam results are moved to the archive; 3 or more"`
 }
 
 // Zone is Timezone, loaded; UTC when it is none, which Validate reports.
@@ -66,6 +69,7 @@ func (c Config) Validate() error {
 		lasts("WORKER_IDLE_INTERVAL", c.IdleInterval, 100*time.Millisecond),
 		lasts("WORKER_SHUTDOWN_TIMEOUT", c.ShutdownTimeout, time.Second),
 		lasts("RUN_RETENTION", c.RunRetention, time.Hour),
+		atLeast("EXAM_HISTORY_RETENTION_MONTHS", c.ExamRetention, catalog.MinExamRetentionMonths),
 		c.checkPort(),
 	)
 }
