@@ -61,9 +61,10 @@ clean: ## remove what make builds, and the data of "make dev"
 ##@ Programs
 
 .PHONY: build
-build: ## build bin/api and bin/worker as they ship: static and stamped
+build: ## build bin/api, bin/worker and bin/migrate as they ship: static and stamped
 	cd api && CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "$(BIN)/api" ./cmd/api
 	cd worker && CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "$(BIN)/worker" ./cmd/worker
+	cd migrations && CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "$(BIN)/migrate" ./cmd/migrate
 
 .PHONY: run-api
 run-api: build ## run the api alone, configured by the environment

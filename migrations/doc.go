@@ -1,4 +1,4 @@
-// Package migrations is for numbered changes of the database that need more
-// than creating what is missing. There are none so far: each store creates
-// the collections and indexes that it relies on when its program starts.
+// Package migrations holds the program migrate: numbered changes of the
+// database, one run at a time, each recorded. The steps are in internal/steps,
+// what carries them out is in internal/migrate.
 package migrations

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etrainer/backend/migrations/internal/migrate"
+	"github.com/etrainer/backend/migrations/internal/steps"
+	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/config"
+	"github.com/etrainer/backend/pkg/logging"
+	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/schedule"
+	"github.com/etrainer/backend/pkg/version"
+)
+
+// settings are what migrate reads from its environment.
+type settings struct {
+	Environment string `env:"NODE_ENV" envDefault:"development" help:"production or development; production logs JSON"`
+	LogLevel    string `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+	Mongo       mongodb.Env
+	Collection  string `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"the job collection, shared with Node's Agenda"`
+	Timezone    string `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"time zone of recurring jobs"`
+}
+
+// flags are those that the commands share.
+type flags struct {
+	nodeZone    string
+	dropUseless bool
+	wait        time.Duration
+	connect     time.Duration
+}
+
+func (f *flags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.nodeZone, "node-zone", "UTC", "time zone of the clocks by which the Node processes ran recurring jobs")
+	c.Flags().BoolVar(&f.dropUseless, "drop-useless", false, "also drop the Node backend's indexes that no query can use")
+	c.Flags().DurationVar(&f.wait, "wait", migrate.DefaultWait, "how long to wait for another process that is migrating")
+	c.Flags().DurationVar(&f.connect, "connect-timeout", time.Minute, "how long to wait for the database to answer")
+}
+
+// with connects, calls do and closes the connection.
+func (f *flags) with(cmd *cobra.Command, tell func(string), do func(ctx context.Context, r *migrate.Runner) error) error {
+	ctx := cmd.Context()
+	var s settings
+	if err := config.Load(&s, config.Options{}); err != nil {
+		return err
+	}
+	zone, err := schedule.ParseZone(s.Timezone)
+	if err != nil {
+		return fmt.Errorf("%w: JOBS_TIMEZONE: %w", config.ErrConfig, err)
+	}
+	nodeZone, err := schedule.ParseZone(f.nodeZone)
+	if err != nil {
+		return fmt.Errorf("%w: --node-zone: %w", config.ErrConfig, err)
+	}
+	log, flush, err := logging.New(logging.Options{
+		Level: s.LogLevel, Format: logging.FormatFor(s.Environment), Out: cmd.ErrOrStderr(), Service: "migrate", Version: version.Version,
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", config.ErrConfig, err)
+	}
+	defer func() { _ = flush() }()
+	options, err := s.Mongo.Options("etrainer-migrate", nil, log)
+	if err != nil {
+		return err
+	}
+	connecting, cancel := context.WithTimeout(ctx, f.connect)
+	defer cancel()
+	client, err := mongodb.Connect(connecting, options)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Close(context.WithoutCancel(ctx)) }()
+	clock := mongodb.NewServerClock(client, log)
+	if err := clock.Start(ctx); err != nil {
+		return err
+	}
+	defer func() { _ = clock.Stop(context.WithoutCancel(ctx)) }()
+	return do(ctx, migrate.New(migrate.Target{
+		DB: client.Database(), Capabilities: client.Capabilities(), Jobs: s.Collection,
+		Zone: zone, NodeZone: nodeZone, DropUseless: f.dropUseless, Now: clock.Now,
+	}, steps.All(s.Collection, catalog.ETrainer(s.Timezone).Recurring()), migrate.Options{
+		Holder: holder(), Wait: f.wait, Log: log, Tell: tell,
+	}))
+}
+
+// holder names this process to those who wait for it.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s process %d, release %s", host, os.Getpid(), version.Version)
+}

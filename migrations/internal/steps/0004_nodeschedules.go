@@ -1,0 +1,160 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/etrainer/backend/migrations/internal/migrate"
+	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/schedule"
+)
+
+// nodeSchedule begins the _id of a remembered schedule in the archive.
+const nodeSchedule = "nodeSchedule"
+
+// replaced are the jobs that stand for src/cron.js of the Node backend.
+var replaced = []string{"send study reminders", "nudge inactive users"}
+
+// nodeSchedules hands the recurring jobs of Node's Agenda over to the worker.
+//
+// Node stored no time zone and ran them by the clock of its process; the
+// worker runs them by JOBS_TIMEZONE. Left alone, arming would see a changed
+// schedule and plan the next tick from now: a tick that is due or overdue
+// would be lost. The rule: the pending tick keeps the time that its clock
+// shows. "27 November 09:00" in Node's zone becomes 27 November 09:00 in ours,
+// and if that has passed already it is due now. No tick is lost and none is
+// doubled, since both zones have the same ticks by their clocks. Distances
+// such as "5 minutes" keep their next run.
+func nodeSchedules(recurring []catalog.Definition) migrate.Step {
+	return migrate.Step{
+		Number: 4, Name: "node-schedules", Why: "hands the recurring jobs of Node's Agenda over to the worker without losing a tick",
+		Plan: func(ctx context.Context, target migrate.Target) ([]migrate.Action, error) {
+			jobs := target.DB.Collection(target.Jobs)
+			byName, err := recurringJobs(ctx, jobs, recurring)
+			if err != nil {
+				return nil, err
+			}
+			var actions []migrate.Action
+			for _, definition := range recurring {
+				if group := byName[definition.Name]; len(group) > 0 {
+					actions = append(actions, takeOver(target, jobs, definition, group)...)
+				} else {
+					actions = append(actions, created(target, definition))
+				}
+			}
+			left, err := leftAlone(ctx, jobs, recurring)
+			return append(actions, left...), err
+		},
+		Undo: giveBack,
+	}
+}
+
+// created says which jobs the worker makes at its start.
+func created(target migrate.Target, d catalog.Definition) migrate.Action {
+	why := ""
+	if slices.Contains(replaced, d.Name) {
+		why = ", in place of src/cron.js"
+	}
+	return migrate.Remark(target.Jobs, "the worker makes %q at its start: %s, %s%s", d.Name, d.Repeat.Interval, d.Repeat.Timezone, why)
+}
+
+func takeOver(target migrate.Target, jobs *mongo.Collection, d catalog.Definition, group []stored) []migrate.Action {
+	// Duplicates are there only while planning: their step is applied first.
+	last := slices.MaxFunc(group, func(a, b stored) int { return a.NextRunAt.Compare(b.NextRunAt) })
+	if len(group) == 1 && last.Type == job.Single && last.RepeatTimezone == d.Repeat.Timezone && last.RepeatInterval == d.Repeat.Interval {
+		return nil
+	}
+	if last.RepeatInterval != d.Repeat.Interval {
+		return []migrate.Action{migrate.Remark(jobs.Name(),
+			"%q runs %q here and %q in this release: the worker will set that at its start; change the schedule afterwards if the stored one is wanted",
+			d.Name, last.RepeatInterval, d.Repeat.Interval)}
+	}
+	next := sameClock(target, d, last.Document)
+	text := fmt.Sprintf("hand %q over: %s, time zone %s", d.Name, d.Repeat.Interval, d.Repeat.Timezone)
+	if !next.IsZero() {
+		text += fmt.Sprintf("; the next run at %s moves to %s", last.NextRunAt.Format(time.RFC3339), next.UTC().Format(time.RFC3339))
+		if next.Before(target.Now()) {
+			text += ", which is due at once"
+		}
+	} else {
+		text += "; it has no next run, and the worker plans one at its start"
+	}
+	return []migrate.Action{{Collection: jobs.Name(), Text: text, Documents: 1, Do: func(ctx context.Context) error {
+		return handOver(ctx, target, jobs, d, last, next)
+	}}}
+}
+
+// sameClock is the next run with the same time on the clock of our zone.
+func sameClock(target migrate.Target, d catalog.Definition, document *job.Document) time.Time {
+	plan, err := schedule.Parse(d.Repeat, target.Zone)
+	if document.NextRunAt.IsZero() || err != nil || !plan.IsCron() {
+		return document.NextRunAt
+	}
+	from := target.NodeZone
+	if document.RepeatTimezone != "" {
+		if zone, err := schedule.ParseZone(document.RepeatTimezone); err == nil {
+			from = zone
+		}
+	}
+	year, month, day := document.NextRunAt.In(from).Date()
+	hour, minute, second := document.NextRunAt.In(from).Clock()
+	return time.Date(year, month, day, hour, minute, second, 0, plan.Location())
+}
+
+func handOver(ctx context.Context, target migrate.Target, jobs *mongo.Collection, d catalog.Definition, s stored, next time.Time) error {
+	if s.running(target.Now()) {
+		return fmt.Errorf("it is running since %s: stop the Node processes, or wait until its lock is ten minutes old, and run migrate up again",
+			s.LockedAt.Format(time.RFC3339))
+	}
+	zone := s.raw.Lookup("repeatTimezone")
+	var before any
+	if zone.Type != 0 {
+		before = zone
+	}
+	if err := remember(ctx, target, d, s, before); err != nil {
+		return err
+	}
+	result, err := jobs.UpdateOne(ctx, s.unchanged(), set(bson.D{
+		{Key: "type", Value: string(job.Single)},
+		{Key: "repeatTimezone", Value: d.Repeat.Timezone},
+		{Key: "nextRunAt", Value: job.Date(next)},
+	}))
+	if err != nil {
+		return fmt.Errorf("change the schedule: %w", err)
+	}
+	if result.MatchedCount == 0 {
+		return errTouched(s)
+	}
+	return nil
+}
+
+// leftAlone says what becomes of the other documents.
+func leftAlone(ctx context.Context, jobs *mongo.Collection, recurring []catalog.Definition) ([]migrate.Action, error) {
+	census, err := takeCensus(ctx, jobs, names(recurring))
+	if err != nil {
+		return nil, err
+	}
+	var actions []migrate.Action
+	say := func(n int, format string) {
+		if n > 0 {
+			actions = append(actions, migrate.Remark(jobs.Name(), format, n))
+		}
+	}
+	say(census.pending, "%d one-off jobs that are planned are kept as they are")
+	say(census.finished, "%d one-off jobs that have ended are kept as they are")
+	say(census.foreignRecurring, "%d recurring jobs of other names are kept as they are, for the Node processes that define them")
+	say(census.locked, "%d jobs are locked by a process that runs or that was killed; a lock of ten minutes is taken over")
+	say(census.nameless, "%d documents have no name, and no version of Agenda runs them")
+	say(census.badDate, "%d documents have a nextRunAt that is no date, and no version of Agenda runs them")
+	if len(census.dialects) > 0 {
+		actions = append(actions, migrate.Remark(jobs.Name(), "understood, and left as they are: %s", strings.Join(census.dialects, ", ")))
+	}
+	return actions, nil
+}
