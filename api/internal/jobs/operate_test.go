@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/api/internal/apitest"
+	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 	"github.com/etrainer/backend/pkg/queue"
@@ -216,7 +217,7 @@ func TestOperateRefuses(t *testing.T) {
 		"retry running":     {"POST", jobsRoute + "/" + running + "/retry", token, 409, "Conflict", "it is running now"},
 		"delete running":    {"DELETE", jobsRoute + "/" + running, token, 409, "Conflict", "it is running now"},
 		"cancel recurring":  {"POST", jobsRoute + "/" + waiting + "/cancel", token, 409, "Conflict", "it is recurring and not running now"},
-		"pause unknown":     {"POST", jobsRoute + "/names/nope/pause", token, 404, "Job name not found", `name "nope" is unknown; use one of: generate weekly reports`},
+		"pause unknown":     {"POST", jobsRoute + "/names/nope/pause", token, 404, "Job name not found", `name "nope" is unknown; use one of: ` + knownNames()},
 		"another method":    {"PUT", jobsRoute, token, 404, "Route not found", "Cannot PUT /api/system/jobs"},
 		"unknown operation": {"POST", jobsRoute + "/" + none + "/explode?x=1", token, 404, "Route not found", "Cannot POST /api/system/jobs/" + none + "/explode?x=1"},
 	}
@@ -291,7 +292,7 @@ func TestNamesArePausedAndResumed(t *testing.T) {
 		return byName
 	}
 	before := names()
-	if len(before) != 2 || before[weekly]["description"] == nil || before[weekly]["repeat"] == nil || before[weekly]["paused"] != false {
+	if len(before) != 1+len(catalog.ETrainer("").Names()) || before[weekly]["description"] == nil || before[weekly]["repeat"] == nil || before[weekly]["paused"] != false {
 		t.Errorf("names = %v", before)
 	}
 	workers := []any{map[string]any{"id": "worker of " + odd, "limit": 2.0}}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/api/internal/apitest"
+	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb"
@@ -103,6 +105,11 @@ func register(t *testing.T, api *apitest.API, name string, now time.Time) {
 	}
 }
 
+// knownNames lists the names of the catalog and others, as messages do.
+func knownNames(others ...string) string {
+	return strings.Join(slices.Sorted(slices.Values(append(catalog.ETrainer("").Names(), others...))), ", ")
+}
+
 func TestScheduleRefuses(t *testing.T) {
 	t.Parallel()
 	db := mongotest.Database(t)
@@ -131,7 +138,7 @@ func TestScheduleRefuses(t *testing.T) {
 		"blank name":       {token, `{"name":"  "}`, [2]string{}, 400, "Job name is required", `^Job name is required`},
 		"object as name":   {token, `{"name":{"$gt":""}}`, [2]string{}, 400, "Validation Error", `^"name" must be a string, not an object$`},
 		"long name":        {token, `{"name":"` + strings.Repeat("x", 256) + `","allowUnknown":true}`, [2]string{}, 400, "Validation Error", `at most 255 bytes`},
-		"unknown name":     {token, `{"name":"nope"}`, [2]string{}, 400, "Validation Error", `^name "nope" is unknown: .* use one of: generate weekly reports, live worker's job$`},
+		"unknown name":     {token, `{"name":"nope"}`, [2]string{}, 400, "Validation Error", `^name "nope" is unknown: .* use one of: ` + knownNames("live worker's job") + `$`},
 		"of a dead worker": {token, `{"name":"dead worker's job"}`, [2]string{}, 400, "Validation Error", `is unknown`},
 		"odd allowUnknown": {token, `{"name":"nope","allowUnknown":1}`, [2]string{}, 400, "Validation Error", `allowUnknown .* must be true or false, not a number`},
 		"unreadable when":  {token, `{"name":"generate weekly reports","when":"the day after never"}`, [2]string{}, 400, "Validation Error", `^when "the day after never"`},
