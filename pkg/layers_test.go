@@ -23,7 +23,7 @@ var levels = map[string]int{
 	// Level 1 is vocabulary, without I/O.
 	"job": 1, "schedule": 1, "catalog": 1, "schema": 1,
 	// Level 2 is ports, and what is built on them.
-	"queue": 2, "wake": 2, "fleet": 2, "runner": 2, "cache": 2, "media": 2, "push": 2, "ledger": 2, "supervise": 2,
+	"queue": 2, "wake": 2, "fleet": 2, "runner": 2, "cache": 2, "limit": 2, "media": 2, "push": 2, "ledger": 2, "supervise": 2,
 	// Level 3 is adapters; these two are the connections that the others use.
 	"mongodb": connection, "redis": connection,
 }

@@ -43,12 +43,16 @@ func (e Env) Options() (*redis.Options, error) {
 	// Without this a context's deadline does not bound the wait for an answer.
 	options.ContextTimeoutEnabled = true
 	options.DialTimeout = 2 * time.Second
+	// A refused connection is not tried five times over half a second, which is
+	// the driver's default: the breaker decides when to try again.
+	options.DialerRetries = 1
 	options.MaxRetries = 1
 	return options, nil
 }
 
 // Open returns a client; nil without an error when no Redis is configured.
 // It does not connect: a Redis that is away is joined when it comes back.
+// While it is away, commands fail at once with ErrAway, except one a second.
 func (e Env) Open() (*Client, error) {
 	if !e.Configured() {
 		return nil, nil
@@ -57,5 +61,7 @@ func (e Env) Open() (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return redis.NewClient(options), nil
+	client := redis.NewClient(options)
+	client.AddHook(newBreaker())
+	return client, nil
 }
