@@ -12,10 +12,11 @@ type Fault struct {
 	RetryAfter  string // header; "" = none
 	ContentType string // "" = application/json
 	Body        string
-	Cut         bool // the connection ends without an answer
-	CutBody     bool // it ends in the middle of the answer
-	Hang        bool // no answer comes until the client gives up
-	Deliver     bool // the messages are accepted before the answer is spoilt
+	Cut         bool   // the connection ends without an answer
+	CutBody     bool   // it ends in the middle of the answer
+	Hang        bool   // no answer comes until the client gives up
+	Deliver     bool   // the messages are accepted before the answer is spoilt
+	Called      func() // runs when the fault happens
 }
 
 // The faults that services document, or show.
@@ -54,7 +55,17 @@ func (f *faults) next() (Fault, bool) {
 	}
 	fault := f.queue[0]
 	f.queue = f.queue[1:]
+	if fault.Called != nil {
+		fault.Called()
+	}
 	return fault, true
+}
+
+// Mend forgets the faults that have not happened.
+func (f *faults) Mend() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.queue = nil
 }
 
 // apply answers as the fault says.

@@ -96,7 +96,7 @@ func (s Job) Run(ctx context.Context, j runner.Job[catalog.StudyRemindersPayload
 	}
 	result.From, result.To = due.From.UTC(), due.To.UTC()
 	if !due.From.Before(due.To) {
-		return result, nil // the minute was handled already
+		return result, s.Store.HandleUntil(ctx, due.To) // handled already, or too late
 	}
 	if err := s.remindAll(ctx, j, due, &result); err != nil {
 		return Result{}, err
@@ -128,16 +128,15 @@ func (s Job) window(ctx context.Context, tick time.Time, result *Result) (window
 	if from.IsZero() {
 		from = to.Add(-time.Minute)
 	}
-	if earliest := s.Now().Truncate(time.Minute).Add(-latest); from.Before(earliest) {
-		cut := min(earliest.Sub(from), to.Sub(from))
-		result.MinutesTooLate = max(int(cut/time.Minute), 0)
-		from = from.Add(cut)
-		if to.Before(from) {
-			from = to
-		}
-		if result.MinutesTooLate > 0 && !from.Before(to) {
-			return window{from, to}, s.Store.HandleUntil(ctx, to)
-		}
+	earliest := s.Now().Truncate(time.Minute).Add(-latest)
+	if earliest.After(to) {
+		earliest = to // the run itself is late: nothing of it is left
+	}
+	if from.Before(earliest) {
+		result.MinutesTooLate = int(earliest.Sub(from) / time.Minute)
+		from = earliest
+		runner.Logger(ctx).WarnContext(ctx, "minutes passed while no worker ran, and are too late to make up",
+			slog.Int("minutes", result.MinutesTooLate), slog.Time("until", from))
 	}
 	return window{from, to}, nil
 }

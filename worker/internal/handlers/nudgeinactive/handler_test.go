@@ -1,0 +1,118 @@
+package nudgeinactive_test
+
+import (
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/worker/internal/handlers/nudgeinactive"
+	"github.com/etrainer/backend/worker/internal/handlers/nudgeinactive/nudgeinactivemongo"
+	"github.com/etrainer/backend/worker/internal/notify/notifytest"
+)
+
+func TestMain(m *testing.M) { mongotest.Main(m) }
+
+const (
+	ten   = "2025-08-04T10:00:00+07:00"
+	title = "📚 Đã lâu bạn chưa học!"
+)
+
+func run(b *notifytest.Bench) nudgeinactive.Result {
+	b.Helper()
+	j := nudgeinactive.Job{Store: nudgeinactivemongo.New(b.DB), People: b.People, Notifier: b.Notifier, Zone: b.Zone, Now: b.Now}
+	result, err := j.Run(b.Context(), notifytest.Job[catalog.NudgeInactivePayload](b, 1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return result
+}
+
+// Who is inactive is decided by exams, practices and the day of registration;
+// who was told, by the title of a notification.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	b := notifytest.New(t, ten)
+	now := b.Now()
+	days := func(n float64) time.Time { return now.Add(-time.Duration(n * 24 * float64(time.Hour))) }
+	user := func(token string, more ...bson.E) bson.ObjectID {
+		return b.Insert("users", append(bson.D{{Key: "fcmToken", Value: token}}, more...))[0]
+	}
+	did := func(collection string, who bson.ObjectID, when any) {
+		b.Insert(collection, bson.D{{Key: "user", Value: who}, {Key: "endTime", Value: when}})
+	}
+	told := func(who bson.ObjectID, title string, when time.Time) {
+		b.Insert("notifications", bson.D{{Key: "user", Value: who}, {Key: "title", Value: title}, {Key: "createdAt", Value: when}})
+	}
+	away := user("away")
+	did("practicehistories", away, days(7.01))
+	did("examhistories", away, days(30))
+	did("practicehistories", user("practised"), days(6.99))
+	did("examhistories", user("examined"), days(7))
+	user("never practised", bson.E{Key: "createdAt", Value: days(8)})
+	user("never-practised", bson.E{Key: "createdAt", Value: days(8)})
+	user("new", bson.E{Key: "createdAt", Value: days(3)})
+	did("examhistories", user("foreign-date"), "yesterday")
+	did("examhistories", user("null-date"), nil)
+	told(user("told"), title, days(6.9))
+	told(user("told-long-ago"), title, days(7.1))
+	told(user("told-else"), "Daily English Practice", days(1))
+	user("quiet", bson.E{Key: "notificationsEnabled", Value: false})
+
+	got := run(b)
+	if got.TotalUsers != 12 || got.Inactive != 9 || got.ToldBefore != 1 || got.OptedOut != 1 || got.SentCount != 6 || got.InAppCount != 7 || got.Failures["invalid_token"] != 1 {
+		t.Errorf("the result is %+v", got)
+	}
+	for token, want := range map[string]int{
+		"away": 1, "practised": 0, "examined": 0, "never-practised": 1, "new": 0, "foreign-date": 1, "null-date": 1,
+		"told": 0, "told-long-ago": 1, "told-else": 1, "quiet": 0,
+	} {
+		if n := b.FCM.Count(token); n != want {
+			t.Errorf("%s got %d messages, want %d", token, n, want)
+		}
+	}
+	if m := b.FCM.Last("away"); m.Title != title || m.Body != "Hãy quay lại luyện tập để không quên kiến thức nhé!" {
+		t.Errorf("the message is %+v", m)
+	}
+}
+
+// Once in seven days, whatever the schedule.
+func TestOnceAWeek(t *testing.T) {
+	t.Parallel()
+	b := notifytest.New(t, ten)
+	b.Users(30)
+	if got := run(b); got.SentCount != 30 {
+		t.Fatalf("the first run: %+v", got)
+	}
+	for _, later := range []string{"2025-08-04T10:10:00+07:00", "2025-08-05T10:00:00+07:00", "2025-08-11T09:59:00+07:00"} {
+		b.At(later)
+		if got := run(b); got.SentCount != 0 || got.ToldBefore != 30 {
+			t.Errorf("%s: %+v", later, got)
+		}
+	}
+	b.At("2025-08-11T10:00:01+07:00")
+	if got := run(b); got.SentCount != 30 {
+		t.Errorf("a week later: %+v", got)
+	}
+}
+
+// A kill in the middle: the second run completes the first.
+func TestAKill(t *testing.T) {
+	t.Parallel()
+	b := notifytest.New(t, ten)
+	b.Users(600)
+	b.Ledger.KillAt(1)
+	b.Killed(func() { run(b) })
+	b.Restart()
+	if got := run(b); got.SentCount != 100 || got.ToldBefore != 500 {
+		t.Errorf("the second run: %+v", got)
+	}
+	if total, most := b.Pushed(); total != 600 || most != 1 {
+		t.Errorf("%d push messages, at most %d for one token", total, most)
+	}
+	if total, most := b.InApp(); total != 600 || most != 1 {
+		t.Errorf("%d notifications, at most %d for one user", total, most)
+	}
+}
