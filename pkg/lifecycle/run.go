@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/etrainer/backend/pkg/config"
 )
 
 // The exit codes of our programs. A supervisor restarts after ExitFailed, and
@@ -35,8 +37,8 @@ type RunOptions struct {
 // Run starts a group and runs it until SIGINT or SIGTERM, the end of ctx, or
 // the failure of one of its services; then it stops the group within the
 // grace time. It returns the exit code: ExitOK when it was asked to stop and
-// everything stopped cleanly, else ExitFailed. A second signal ends the
-// process at once.
+// everything stopped cleanly; ExitBadConfig when the start failed with
+// config.ErrConfig; else ExitFailed. A second signal ends the process at once.
 func Run(ctx context.Context, log *slog.Logger, g *Group, options RunOptions) (exitCode int) {
 	if options.Grace == 0 {
 		options.Grace = DefaultGrace
@@ -50,6 +52,9 @@ func Run(ctx context.Context, log *slog.Logger, g *Group, options RunOptions) (e
 			return ExitOK
 		}
 		log.ErrorContext(ctx, "start failed", slog.Any("error", err))
+		if errors.Is(err, config.ErrConfig) {
+			return ExitBadConfig
+		}
 		return ExitFailed
 	}
 	log.InfoContext(ctx, "running")

@@ -27,6 +27,23 @@ func SchemaState(ctx context.Context, db *mongo.Database) (schema.State, error) 
 	return state, nil
 }
 
+// PrepareSchema makes every declared index that the server allows and records
+// the schema as that of this release. It is for databases that begin empty and
+// end soon, in tests and benchmarks; "migrate up" is for all others.
+func PrepareSchema(ctx context.Context, db *mongo.Database, jobs string) error {
+	collections := schema.Collections(jobs)
+	if _, err := CreateIndexes(ctx, db, collections); err != nil {
+		return err
+	}
+	_, err := db.Collection(schema.MigrationsCollection).UpdateOne(ctx, bson.D{{Key: "_id", Value: schema.StateID}},
+		bson.D{{Key: "$set", Value: schema.State{Version: schema.Version, Indexes: schema.Fingerprint(collections)}}},
+		options.UpdateOne().SetUpsert(true))
+	if err != nil {
+		return fmt.Errorf("record the schema version: %w", err)
+	}
+	return nil
+}
+
 // CheckSchema refuses a database whose schema this program cannot work with.
 // The error is a config.ErrConfig then: a restart does not help, the command
 // that it names does. Indexes that are not those of this release only cost

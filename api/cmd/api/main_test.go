@@ -143,6 +143,7 @@ func TestServe(t *testing.T) {
 	proxy := apitest.NewProxy(t)
 	db := mongotest.Database(t)
 	proxy.Cut()
+	mongotest.Migrate(t, db)
 	p := start(t, proxy.URI()+db.Name())
 
 	p.until(t, "/livez", http.StatusOK)
@@ -198,5 +199,21 @@ func TestServeStopsWhileItWaits(t *testing.T) {
 	}
 	if status, _ := p.get(t, "/livez"); status != 0 {
 		t.Errorf("/livez after the stop: %d", status)
+	}
+}
+
+// TestADatabaseThatWasNeverMigratedIsRefused with the exit code that keeps a
+// supervisor from trying again, and with the command that mends it.
+//
+//nolint:paralleltest // it sets the environment
+func TestADatabaseThatWasNeverMigratedIsRefused(t *testing.T) {
+	p := start(t, mongotest.URI(t)+mongotest.Database(t).Name())
+	select {
+	case code := <-p.code:
+		if code != lifecycle.ExitBadConfig || !strings.Contains(p.log.String(), "run: migrate up") {
+			t.Errorf("exit code %d with the log\n%s", code, p.log)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatalf("it does not end\n%s", p.log)
 	}
 }

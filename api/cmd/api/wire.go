@@ -73,6 +73,9 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	if err != nil {
 		return nil, err
 	}
+	if err := mongodb.CheckSchema(ctx, client.Database(), cfg.JobsCollection, log); err != nil {
+		return nil, errors.Join(err, client.Close(context.WithoutCancel(ctx)))
+	}
 	database, clock, instance := client.Database(), mongodb.NewServerClock(client, log), instanceID()
 
 	store := mongoqueue.New(database, mongoqueue.Options{
@@ -101,8 +104,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group.Add("database", hooks{stop: client.Close})
 	group.Add("redis", hooks{stop: func(context.Context) error { return closeCache(p.cache) }})
 	group.Add("server clock", clock)
-	group.Add("job indexes", hooks{start: store.Prepare})
-	group.Add("account indexes", hooks{start: accounts.Prepare})
+	group.Add("expired sessions", hooks{start: accounts.RemoveExpired})
 	group.Add("presence", presence.New(presence.Options{Registry: registry, ID: instance, Now: clock.Now, Log: log}))
 	group.Add("listener", p.listener)
 	return group, nil

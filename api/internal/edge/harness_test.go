@@ -55,6 +55,7 @@ func start(t *testing.T, n int, settings ...string) *edge {
 	t.Helper()
 	edgetest.NeedsNginx(t)
 	db := mongotest.Database(t)
+	mongotest.Migrate(t, db)
 	e := &edge{t: t, media: t.TempDir(), database: databaseURI(t, db.Name()), redis: mongotest.RedisURL(t)}
 	for range n {
 		e.addAPI()

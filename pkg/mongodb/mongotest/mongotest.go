@@ -14,6 +14,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.uber.org/goleak"
+
+	"github.com/etrainer/backend/pkg/mongodb"
 )
 
 // Variables that name real servers for the tests to use.
@@ -90,6 +92,19 @@ func Database(t testing.TB, opts ...*options.ClientOptions) *mongo.Database {
 	})
 
 	return db
+}
+
+// Migrate gives a database the schema of this release, as "migrate up" would,
+// for tests that start a whole program.
+func Migrate(t testing.TB, db *mongo.Database) {
+	t.Helper()
+
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+
+	if err := mongodb.PrepareSchema(ctx, db, ""); err != nil {
+		t.Fatalf("mongotest: prepare the schema: %v", err)
+	}
 }
 
 // URI is the connection string of the server, without a database of its own

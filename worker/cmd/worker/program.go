@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync/atomic"
@@ -70,6 +69,9 @@ func (p *program) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := mongodb.CheckSchema(ctx, client.Database(), p.cfg.Collection, p.log); err != nil {
+		return errors.Join(err, client.Close(context.WithoutCancel(ctx)))
+	}
 	p.redis = redisClient
 	clock := mongodb.NewServerClock(client, p.log)
 	p.parts = p.assemble(client, clock)
@@ -98,7 +100,6 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	}
 	parts := lifecycle.NewGroup(p.log)
 	parts.Add("clock", clock)
-	parts.Add("indexes", preparation{store})
 	if p.redis != nil {
 		subscriber := rediswake.NewSubscriber(p.redis, db.Name(), p.log)
 		parts.Add("wake", subscriber)
@@ -135,15 +136,3 @@ func (p *program) Stop(ctx context.Context) error {
 
 // Failed reports the failure of a part that runs.
 func (p *program) Failed() <-chan error { return p.parts.Failed() }
-
-// preparation makes the store's indexes before anything relies on them.
-type preparation struct{ store *mongoqueue.Store }
-
-func (p preparation) Start(ctx context.Context) error {
-	if err := p.store.Prepare(ctx); err != nil {
-		return fmt.Errorf("prepare the queue: %w", err)
-	}
-	return nil
-}
-
-func (preparation) Stop(context.Context) error { return nil }

@@ -52,6 +52,7 @@ func startAPI(t *testing.T, db *mongo.Database) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mongotest.Migrate(t, db)
 	port := freePort(t)
 	a := &api{t: t, base: "http://127.0.0.1:" + strconv.Itoa(port)}
 	// The shell ends the api when its own standard input closes: with the test,

@@ -62,6 +62,7 @@ func (f *front) start() {
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	mongotest.Migrate(f.t, f.db)
 	uri := mongotest.URI(f.t)
 	base, query, _ := strings.Cut(uri, "?")
 	uri = strings.TrimSuffix(base, "/") + "/" + f.db.Name()

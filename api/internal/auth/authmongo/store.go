@@ -46,9 +46,8 @@ func New(db *mongo.Database, now func() time.Time, log *slog.Logger) *Store {
 	}
 }
 
-// Prepare creates the indexes, and removes the sessions that have expired: an
-// engine without TTL indexes does not do that by itself. An index that the
-// engine or the stored data refuse is logged.
+// Prepare creates the indexes, for databases without the migrations. One that
+// the engine or the stored data refuse is logged.
 func (s *Store) Prepare(ctx context.Context) error {
 	refusals, err := mongodb.CreateIndexes(ctx, s.users.Database(), schema.Accounts())
 	if err != nil {
@@ -62,6 +61,12 @@ func (s *Store) Prepare(ctx context.Context) error {
 		s.log.LogAttrs(ctx, level, "index not created", slog.String("collection", refusal.Collection),
 			slog.String("index", refusal.Index.IndexName()), slog.Any("error", refusal.Err))
 	}
+	return s.RemoveExpired(ctx)
+}
+
+// RemoveExpired removes the sessions that have expired: an engine without TTL
+// indexes does not do that by itself.
+func (s *Store) RemoveExpired(ctx context.Context) error {
 	past := bson.D{{Key: "expiresAt", Value: bson.D{{Key: "$lt", Value: s.now()}}}}
 	if _, err := s.tokens.DeleteMany(ctx, past); err != nil {
 		return fmt.Errorf("remove expired sessions: %w", err)

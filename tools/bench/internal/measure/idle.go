@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/tools/bench/internal/engine"
 	"github.com/etrainer/backend/tools/bench/internal/process"
 	"github.com/etrainer/backend/tools/bench/internal/report"
@@ -42,6 +43,9 @@ func (b *Bench) Idle(ctx context.Context) ([]report.Row, error) {
 		worker.env = append(worker.env, "WORKER_HOST=127.0.0.1")
 		api, err := b.program("api", b.API, "PORT", db)
 		if err != nil {
+			return err
+		}
+		if err := mongodb.PrepareSchema(ctx, db.Database(), ""); err != nil {
 			return err
 		}
 		secret := make([]byte, 48)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,6 +27,7 @@ const readyWithin = 60 * time.Second
 type upOptions struct {
 	dir         string
 	api, worker string
+	migrate     string
 	ports       ports
 }
 
@@ -46,6 +49,7 @@ func upCommand() *cobra.Command {
 	c.Flags().StringVar(&o.dir, "dir", ".dev", "folder for the data, the secrets and dev.env")
 	c.Flags().StringVar(&o.api, "api", "bin/api", "the api binary")
 	c.Flags().StringVar(&o.worker, "worker", "bin/worker", "the worker binary")
+	c.Flags().StringVar(&o.migrate, "migrate", "bin/migrate", "the migrate binary")
 	c.Flags().IntVar(&o.ports.api, "api-port", 8080, "wanted port of the api")
 	c.Flags().IntVar(&o.ports.worker, "worker-port", 9091, "wanted private port of the worker")
 	c.Flags().IntVar(&o.ports.mongodb, "mongodb-port", 27017, "wanted port of the embedded database")
@@ -98,7 +102,23 @@ func (o upOptions) run(ctx context.Context, out io.Writer) (err error) {
 		}
 		return nil
 	}
+	if err := o.migrateUp(ctx, out, backing); err != nil {
+		return err
+	}
 	return o.runPrograms(ctx, out, signals, facts, backing, secrets)
+}
+
+// migrateUp brings the database to the schema of the programs.
+func (o upOptions) migrateUp(ctx context.Context, out io.Writer, b *backing) error {
+	up := exec.CommandContext(ctx, o.migrate, "up")
+	up.Env = append(append(os.Environ(), b.environment()...), "NODE_ENV=development", "LOG_LEVEL=warn")
+	text, err := up.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("migrate the database: %w\n%s", err, text)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	fmt.Fprintln(out, "dev │ database migrated: "+lines[len(lines)-1])
+	return nil
 }
 
 // runPrograms runs the api and the worker until a signal comes or one of them
