@@ -28,3 +28,11 @@ func (p *program) handlers(client *mongodb.Client, clock *mongodb.ServerClock) [
 		weeklyreports.New(weeklyreportsmongo.New(db), zone, clock.Now),
 	}...)
 }
+
+func namesOf(handlers []runner.Handler) []string {
+	names := make([]string, len(handlers))
+	for i, handler := range handlers {
+		names[i] = handler.Definition().Name
+	}
+	return names
+}

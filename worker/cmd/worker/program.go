@@ -18,6 +18,7 @@ import (
 	"github.com/etrainer/backend/pkg/runner"
 	"github.com/etrainer/backend/pkg/version"
 	"github.com/etrainer/backend/pkg/wake/rediswake"
+	"github.com/etrainer/backend/worker/internal/backlog"
 	"github.com/etrainer/backend/worker/internal/backupwatch"
 	"github.com/etrainer/backend/worker/internal/config"
 	"github.com/etrainer/backend/worker/internal/janitor"
@@ -106,6 +107,7 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 		options.Subscriber, options.Publisher = subscriber, rediswake.NewPublisher(p.redis, db.Name())
 	}
 	parts.Add("runner", runner.New(options))
+	p.metrics.MustRegister(backlog.New(store, namesOf(options.Handlers), nil, p.log))
 	parts.Add("scheduler", scheduler.New(store, catalog.ETrainer(p.cfg.Timezone), nil, p.log))
 	parts.Add("backup watch", backupwatch.New(backupwatch.Options{
 		Database: db.Name(), Open: p.cfg.Backup.Open, Registerer: p.metrics, Log: p.log,
