@@ -45,4 +45,21 @@ type Settings struct {
 	Overlap     OverlapPolicy `bson:"overlap,omitempty"`
 	ChangedBy   string        `bson:"changedBy,omitempty"`
 	ChangedAt   time.Time     `bson:"changedAt,omitempty"`
+	// Schedule overrides when a recurring job runs; nil = as the program says.
+	Schedule *ScheduleOverride `bson:"schedule,omitempty"`
+	// Problems are keys, set by hand, that cannot be read; they count as absent.
+	Problems []string `bson:"-"`
+}
+
+// ScheduleOverride is when a recurring job runs, as an operator set it. Empty
+// fields stand for what the program says.
+type ScheduleOverride struct {
+	Interval  string    `bson:"interval,omitempty"` // cron expression or distance
+	Timezone  string    `bson:"timezone,omitempty"` // IANA name
+	Enabled   *bool     `bson:"enabled,omitempty"`  // false = no ticks; nil = the job's own flag stands
+	ChangedBy string    `bson:"changedBy,omitempty"`
+	ChangedAt time.Time `bson:"changedAt,omitempty"`
+	// Problem says why what is stored cannot be read; "" = it can. The last
+	// schedule that was good stands.
+	Problem string `bson:"-"`
 }

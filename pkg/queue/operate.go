@@ -43,6 +43,12 @@ func (c *Client) ChangeSettings(ctx context.Context, settings job.Settings) erro
 	return c.settle(ctx, settings.Name, c.store.ChangeSettings(ctx, settings))
 }
 
+// ChangeSchedule stores when the recurring job of a name runs and tells the
+// workers; nil = as the program says.
+func (c *Client) ChangeSchedule(ctx context.Context, name string, schedule *job.ScheduleOverride) error {
+	return c.settle(ctx, name, c.store.ChangeSchedule(ctx, name, schedule))
+}
+
 func (c *Client) settle(ctx context.Context, name string, err error) error {
 	if err == nil {
 		c.tell(ctx, wake.Signal{Kind: wake.Settings, Name: name})

@@ -63,6 +63,12 @@ type Recurring struct {
 	Data     bson.RawValue
 	Priority float64
 	Repeat   schedule.Spec
+	// Enabled switches the ticks on or off; nil leaves the job's flag as it
+	// is. Switched on again, the job waits for its next tick.
+	Enabled *bool
+	// KeepSchedule leaves the schedule of an existing job alone: Repeat is
+	// only for a job that is missing.
+	KeepSchedule bool
 }
 
 // Armed tells what Arm did.
@@ -72,9 +78,11 @@ type Armed string
 const (
 	ArmedCreated   Armed = "created"
 	ArmedUnchanged Armed = "unchanged"
-	ArmedMoved     Armed = "moved"   // the schedule changed, so the next tick did
-	ArmedRevived   Armed = "revived" // it had no next tick, and its schedule has one
-	ArmedUpdated   Armed = "updated" // payload or priority changed; the next tick did not
+	ArmedMoved     Armed = "moved"    // the schedule changed, so the next tick did
+	ArmedRevived   Armed = "revived"  // it had no next tick, and its schedule has one
+	ArmedEnabled   Armed = "enabled"  // its ticks were switched on
+	ArmedDisabled  Armed = "disabled" // its ticks were switched off
+	ArmedUpdated   Armed = "updated"  // payload or priority changed; the next tick did not
 )
 
 // LeaseRequest asks for due jobs.
@@ -276,6 +284,9 @@ type Controller interface {
 	// ChangeSettings stores the settings of a name, Name and ChangedBy
 	// included.
 	ChangeSettings(ctx context.Context, settings job.Settings) error
+	// ChangeSchedule stores when the recurring job of a name runs; nil = as
+	// the program says. Schedulers apply it.
+	ChangeSchedule(ctx context.Context, name string, schedule *job.ScheduleOverride) error
 	// Pause stops leasing a name; Resume lets it go on.
 	Pause(ctx context.Context, name, by string) error
 	Resume(ctx context.Context, name, by string) error

@@ -21,6 +21,7 @@ type Store interface {
 	queue.Inspector
 	Delete(ctx context.Context, id bson.ObjectID) error
 	Settings(ctx context.Context) (map[string]job.Settings, error)
+	Recurring(ctx context.Context) ([]*job.Document, error)
 	Now() time.Time
 }
 

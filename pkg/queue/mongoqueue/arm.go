@@ -67,6 +67,7 @@ func (s *Store) insertRecurring(ctx context.Context, r queue.Recurring, plan *sc
 		Data: r.Data, Priority: r.Priority, NextRunAt: next, LastModifiedBy: s.options.Name,
 		RepeatInterval: r.Repeat.Interval, RepeatTimezone: r.Repeat.Timezone,
 		StartDate: r.Repeat.Start, EndDate: r.Repeat.End, SkipDays: r.Repeat.SkipDays,
+		Disabled: r.Enabled != nil && !*r.Enabled,
 	}
 	_, err := s.jobs.InsertOne(ctx, document.Fields())
 	if mongo.IsDuplicateKeyError(err) {
@@ -88,6 +89,7 @@ func changeOf(d *job.Document, r queue.Recurring, plan *schedule.Schedule, now t
 	}
 	next, _ := plan.NextRun(time.Time{}, time.Time{}, now)
 	switch {
+	case r.KeepSchedule:
 	case !sameSchedule(d, r.Repeat):
 		armed = queue.ArmedMoved
 		if every, ok := plan.Every(); ok && !d.LastRunAt.IsZero() { // a changed interval counts on from the last run
@@ -103,7 +105,24 @@ func changeOf(d *job.Document, r queue.Recurring, plan *schedule.Schedule, now t
 		armed = queue.ArmedRevived
 		change = append(change, bson.E{Key: "nextRunAt", Value: job.Date(next)})
 	}
-	return change, armed
+	return switchTicks(d, r, change, armed, next, now)
+}
+
+// switchTicks sets Agenda's disabled flag. A tick that passed while it was set
+// is not made up for: whoever switches a job on does not expect it to run at once.
+func switchTicks(d *job.Document, r queue.Recurring, change bson.D, armed queue.Armed, next, now time.Time) (bson.D, queue.Armed) {
+	if r.Enabled == nil || *r.Enabled == !d.Disabled {
+		return change, armed
+	}
+	if !*r.Enabled {
+		return append(change, bson.E{Key: "disabled", Value: true}), queue.ArmedDisabled
+	}
+	change = append(change, bson.E{Key: "disabled", Value: nil})
+	planned := slices.ContainsFunc(change, func(e bson.E) bool { return e.Key == "nextRunAt" })
+	if !planned && d.NextRunAt.Before(now) && d.LockedAt.IsZero() && !r.KeepSchedule {
+		change = append(change, bson.E{Key: "nextRunAt", Value: job.Date(next)})
+	}
+	return change, queue.ArmedEnabled
 }
 
 func sameSchedule(d *job.Document, spec schedule.Spec) bool {

@@ -96,19 +96,17 @@ func (s *Store) Settings(ctx context.Context) (map[string]job.Settings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read settings: %w", err)
 	}
-	var all []job.Settings
-	if err := cursor.All(ctx, &all); err != nil {
-		return nil, fmt.Errorf("read settings: %w", err)
-	}
-	byName := make(map[string]job.Settings, len(all))
-	for _, settings := range all {
+	defer func() { _ = cursor.Close(ctx) }()
+	byName := map[string]job.Settings{}
+	for cursor.Next(ctx) {
+		settings := readSettings(cursor.Current)
 		byName[settings.Name] = settings
 	}
-	return byName, nil
+	return byName, wrap(cursor.Err(), "read settings")
 }
 
 // ChangeSettings implements queue.Controller. The places taken of a
-// concurrency limit are not touched.
+// concurrency limit are not touched, and neither is the schedule.
 func (s *Store) ChangeSettings(ctx context.Context, settings job.Settings) error {
 	settings.ChangedAt = s.Now()
 	raw, err := bson.Marshal(settings)
@@ -129,6 +127,29 @@ func (s *Store) ChangeSettings(ctx context.Context, settings job.Settings) error
 	}
 	_, err = s.settings.UpdateOne(ctx, bson.D{{Key: "_id", Value: settings.Name}}, update(fields, absent), options.UpdateOne().SetUpsert(true))
 	return wrap(err, "change settings")
+}
+
+// ChangeSchedule implements queue.Controller.
+func (s *Store) ChangeSchedule(ctx context.Context, name string, schedule *job.ScheduleOverride) error {
+	change := bson.D{{Key: "$unset", Value: bson.D{{Key: "schedule", Value: ""}}}}
+	if schedule != nil {
+		stored := *schedule
+		stored.ChangedAt = s.Now()
+		change = set(bson.D{{Key: "schedule", Value: stored}})
+	}
+	_, err := s.settings.UpdateOne(ctx, bson.D{{Key: "_id", Value: name}}, change, options.UpdateOne().SetUpsert(schedule != nil))
+	return wrap(err, "change a schedule")
+}
+
+// Recurring returns the jobs that repeat, of whichever process, by name.
+func (s *Store) Recurring(ctx context.Context) ([]*job.Document, error) {
+	cursor, err := s.jobs.Find(ctx, bson.D{{Key: "repeatInterval", Value: bson.D{{Key: "$gt", Value: ""}}}},
+		options.Find().SetSort(keys("name", 1, "_id", 1)).SetLimit(maxRecurring))
+	if err != nil {
+		return nil, fmt.Errorf("find recurring jobs: %w", err)
+	}
+	documents, err := documentsOf(ctx, cursor)
+	return documents, wrap(err, "read recurring jobs")
 }
 
 // Pause implements queue.Controller.

@@ -17,6 +17,7 @@ import (
 	"github.com/etrainer/backend/pkg/redis"
 	"github.com/etrainer/backend/pkg/runner"
 	"github.com/etrainer/backend/pkg/version"
+	"github.com/etrainer/backend/pkg/wake"
 	"github.com/etrainer/backend/pkg/wake/rediswake"
 	"github.com/etrainer/backend/worker/internal/backlog"
 	"github.com/etrainer/backend/worker/internal/backupwatch"
@@ -106,9 +107,17 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 		parts.Add("wake", subscriber)
 		options.Subscriber, options.Publisher = subscriber, rediswake.NewPublisher(p.redis, db.Name())
 	}
+	var settings wake.Subscriber // the scheduler's own: a signal reaches one reader of a subscriber
+	if p.redis != nil {
+		own := rediswake.NewSubscriber(p.redis, db.Name(), p.log)
+		parts.Add("settings", own)
+		settings = own
+	}
 	parts.Add("runner", runner.New(options))
 	p.metrics.MustRegister(backlog.New(store, namesOf(options.Handlers), nil, p.log))
-	parts.Add("scheduler", scheduler.New(store, catalog.ETrainer(p.cfg.Timezone), nil, p.log))
+	parts.Add("scheduler", scheduler.New(scheduler.Options{
+		Store: store, Jobs: catalog.ETrainer(p.cfg.Timezone), Subscriber: settings, Log: p.log,
+	}))
 	parts.Add("backup watch", backupwatch.New(backupwatch.Options{
 		Database: db.Name(), Open: p.cfg.Backup.Open, Registerer: p.metrics, Log: p.log,
 	}))

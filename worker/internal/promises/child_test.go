@@ -93,7 +93,7 @@ func beChild(role string) error {
 		return err
 	}
 	if role == "scheduler" {
-		if err := scheduler.New(store, catalog.New(tick.Definition), nil, log).Start(ctx); err != nil {
+		if err := scheduler.New(scheduler.Options{Store: store, Jobs: catalog.New(tick.Definition), Log: log}).Start(ctx); err != nil {
 			return err
 		}
 	}

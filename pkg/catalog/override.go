@@ -1,0 +1,47 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/schedule"
+)
+
+// ShortestRepeat is the shortest distance between two ticks that operators can
+// set.
+const ShortestRepeat = 10 * time.Second
+
+// Schedule is when a recurring job runs: what the definition says, changed by
+// what an operator set. An error says, in a sentence for that operator, what is
+// wrong with the latter; o nil = nothing was set.
+func (d Definition) Schedule(o *job.ScheduleOverride, now time.Time) (schedule.Spec, error) {
+	spec := d.Repeat
+	if o == nil {
+		return spec, nil
+	}
+	if o.Problem != "" {
+		return d.Repeat, errors.New(o.Problem)
+	}
+	if o.Interval != "" {
+		spec.Interval = o.Interval
+	}
+	if o.Timezone != "" {
+		spec.Timezone = o.Timezone
+	}
+	parsed, err := schedule.Parse(spec, time.UTC)
+	if err != nil {
+		return d.Repeat, err
+	}
+	ticks := parsed.NextN(now, 3)
+	if len(ticks) == 0 {
+		return d.Repeat, fmt.Errorf("interval %q never comes; use one that has a next run", spec.Interval)
+	}
+	for i := 1; i < len(ticks); i++ {
+		if ticks[i].Sub(ticks[i-1]) < ShortestRepeat {
+			return d.Repeat, fmt.Errorf("interval %q runs again after %s; use %s or more", spec.Interval, ticks[i].Sub(ticks[i-1]), ShortestRepeat)
+		}
+	}
+	return spec, nil
+}
