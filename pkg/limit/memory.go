@@ -44,4 +44,6 @@ func (m *Memory) Refund(_ context.Context, rule Rule, key string, n int) error {
 // Keys is how many keys are kept, about.
 func (m *Memory) Keys() int { return m.windows.EstimatedSize() }
 
-func memoryKey(rule Rule, key string) string { return rule.Name + ":" + rule.Window.String() + ":" + key }
+func memoryKey(rule Rule, key string) string {
+	return rule.Name + ":" + rule.Window.String() + ":" + key
+}

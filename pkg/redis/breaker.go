@@ -26,7 +26,9 @@ const (
 // breaker is a hook of the client that makes commands fail at once while Redis
 // is away, so that no request waits for its timeout. Subscriptions have
 // connections of their own and are not touched.
-type breaker struct{ state *gobreaker.CircuitBreaker[struct{}] }
+type breaker struct {
+	state *gobreaker.CircuitBreaker[struct{}]
+}
 
 func newBreaker() breaker {
 	return breaker{gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
@@ -68,7 +70,9 @@ func (b breaker) guard(ctx context.Context, send func(context.Context) error) er
 
 // DialHook implements redis.Hook: it changes nothing.
 func (breaker) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, address string) (net.Conn, error) { return next(ctx, network, address) }
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		return next(ctx, network, address)
+	}
 }
 
 // ProcessHook implements redis.Hook.

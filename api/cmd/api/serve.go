@@ -12,6 +12,7 @@ import (
 	settings "github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/logging"
+	"github.com/etrainer/backend/pkg/redis"
 	"github.com/etrainer/backend/pkg/version"
 )
 
@@ -31,6 +32,7 @@ func serve(ctx context.Context, stderr io.Writer) int {
 		return lifecycle.ExitBadConfig
 	}
 	defer func() { _ = flush() }() // there is nowhere to report it
+	redis.LogTo(log)
 	for _, warning := range warnings {
 		log.WarnContext(ctx, "configuration", slog.String("warning", warning))
 	}

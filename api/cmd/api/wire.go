@@ -20,6 +20,8 @@ import (
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
 	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/limit"
+	"github.com/etrainer/backend/pkg/limit/redislimit"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
@@ -38,7 +40,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*lifecycle.
 	}
 	listener := server.New(server.Options{Address: cfg.Address(), DrainDelay: cfg.DrainDelay, Log: log})
 	routing := server.RouteOptions{TrustedProxies: cfg.TrustedProxies, Options: middleware.Options{
-		Log: log, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout,
+		Log: log, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout, Limits: limits(cfg, cache, log),
 	}}
 	probes := health.Parts{Redis: pinger(cache), Draining: listener.Draining, Now: time.Now, StartedAt: time.Now(), Log: log}
 	starting, err := server.Starting(routing, health.NewHandler(probes))
@@ -108,6 +110,23 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group.Add("presence", presence.New(presence.Options{Registry: registry, ID: instance, Now: clock.Now, Log: log}))
 	group.Add("listener", p.listener)
 	return group, nil
+}
+
+// limits are shared by all replicas through Redis, if there is one.
+func limits(cfg config.Config, cache *redis.Client, log *slog.Logger) middleware.Limits {
+	var store limit.Store = limit.NewMemory(time.Now)
+	if cache != nil {
+		store = limit.NewFallback(redislimit.New(cache), store, log)
+	}
+	rule := func(name string, most int, window time.Duration) *limit.Limiter {
+		return limit.New(store, limit.Rule{Name: name, Max: most, Window: window})
+	}
+	return middleware.Limits{
+		Global: rule("global", cfg.RateLimitMax, cfg.RateLimitWindow()),
+		Auth:   rule("auth", cfg.AuthLimitMax, cfg.RateLimitWindow()),
+		Upload: rule("upload", cfg.UploadLimitMax, cfg.RateLimitWindow()),
+		Strict: rule("strict", cfg.StrictLimitMax, time.Hour),
+	}
 }
 
 func tokens(cfg config.Config, clock *mongodb.ServerClock) *auth.Tokens {

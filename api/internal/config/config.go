@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/etrainer/backend/pkg/config"
+	"github.com/etrainer/backend/pkg/limit"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/redis"
 	"github.com/etrainer/backend/pkg/schedule"
@@ -33,11 +34,17 @@ type Config struct {
 	JWTRefreshExpires Lifetime      `env:"JWT_REFRESH_EXPIRES_IN" envDefault:"7d" help:"how long refresh tokens are valid, such as 7d"`
 	BcryptRounds      int           `env:"BCRYPT_ROUNDS" envDefault:"10" help:"cost of new password hashes; each step doubles the time of a login"`
 
-	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" envDefault:"http://localhost:5173,http://localhost:8081" help:"web origins that browsers may call from, with commas between"`
-	TrustedProxies []string      `env:"TRUSTED_PROXIES" help:"addresses or networks of the proxies whose X-Forwarded-For counts; default none"`
-	BodyLimit      int64         `env:"BODY_LIMIT" envDefault:"10485760" help:"greatest JSON body in bytes"`
-	Shutdown       time.Duration `env:"API_SHUTDOWN_TIMEOUT" envDefault:"30s" help:"how long requests may take to end when the process stops"`
-	DrainDelay     time.Duration `env:"API_DRAIN_DELAY" envDefault:"0s" help:"how long /readyz fails before the port closes, for balancers that ask seldom"`
+	AllowedOrigins    []string `env:"ALLOWED_ORIGINS" envDefault:"http://localhost:5173,http://localhost:8081" help:"web origins that browsers may call from, with commas between"`
+	TrustedProxies    []string `env:"TRUSTED_PROXIES" help:"addresses or networks of the proxies whose X-Forwarded-For counts; default none"`
+	RateLimitWindowMS int64    `env:"RATE_LIMIT_WINDOW_MS" envDefault:"900000" help:"window of the limits below, in milliseconds"`
+	RateLimitMax      int      `env:"RATE_LIMIT_MAX_REQUESTS" envDefault:"100" help:"requests of one client address in a window; 0 = no limit"`
+	AuthLimitMax      int      `env:"AUTH_RATE_LIMIT_MAX" envDefault:"10" help:"failed requests to /api/auth of one client address in a window; 0 = no limit"`
+	UploadLimitMax    int      `env:"UPLOAD_RATE_LIMIT_MAX" envDefault:"20" help:"uploads of one client address in a window; 0 = no limit"`
+	StrictLimitMax    int      `env:"STRICT_RATE_LIMIT_MAX" envDefault:"5" help:"sensitive operations of one client address in an hour; 0 = no limit"`
+
+	BodyLimit  int64         `env:"BODY_LIMIT" envDefault:"10485760" help:"greatest JSON body in bytes"`
+	Shutdown   time.Duration `env:"API_SHUTDOWN_TIMEOUT" envDefault:"30s" help:"how long requests may take to end when the process stops"`
+	DrainDelay time.Duration `env:"API_DRAIN_DELAY" envDefault:"0s" help:"how long /readyz fails before the port closes, for balancers that ask seldom"`
 
 	JobsCollection string `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"collection of the jobs, shared with Node's Agenda"`
 	JobsTimezone   string `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"time zone of schedules and phrases that name none"`
@@ -71,6 +78,11 @@ func (c Config) Level() string {
 // Zone is the time zone of jobs.
 func (c Config) Zone() (*time.Location, error) { return schedule.ParseZone(c.JobsTimezone) }
 
+// RateLimitWindow is the window of the limits.
+func (c Config) RateLimitWindow() time.Duration {
+	return time.Duration(c.RateLimitWindowMS) * time.Millisecond
+}
+
 // Validate reports every mistake, as config.Problem joined.
 func (c Config) Validate() error {
 	database, err := c.MongoDB.Options("", nil, nil)
@@ -87,6 +99,7 @@ func (c Config) Validate() error {
 		checkOrigins(c.AllowedOrigins),
 		checkProxies(c.TrustedProxies),
 		inRange("BODY_LIMIT", c.BodyLimit, 1<<10, 100<<20),
+		c.checkLimits(),
 		notNegative("API_SHUTDOWN_TIMEOUT", c.Shutdown),
 		notNegative("API_DRAIN_DELAY", c.DrainDelay),
 		c.checkZone(),
@@ -116,6 +129,17 @@ func (c Config) checkLifetimes() error {
 		Variable: "JWT_REFRESH_EXPIRES_IN", Value: c.JWTRefreshExpires.String(),
 		Fault: "is shorter than JWT_EXPIRES_IN", Mend: "let refresh tokens outlive access tokens, such as 7d and 1h",
 	}
+}
+
+func (c Config) checkLimits() error {
+	const most = 1_000_000
+	return errors.Join(
+		inRange("RATE_LIMIT_WINDOW_MS", c.RateLimitWindowMS, limit.MinWindow.Milliseconds(), (24*time.Hour).Milliseconds()),
+		inRange("RATE_LIMIT_MAX_REQUESTS", int64(c.RateLimitMax), 0, most),
+		inRange("AUTH_RATE_LIMIT_MAX", int64(c.AuthLimitMax), 0, most),
+		inRange("UPLOAD_RATE_LIMIT_MAX", int64(c.UploadLimitMax), 0, most),
+		inRange("STRICT_RATE_LIMIT_MAX", int64(c.StrictLimitMax), 0, most),
+	)
 }
 
 func (c Config) checkZone() error {

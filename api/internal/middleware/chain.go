@@ -19,6 +19,8 @@ type Options struct {
 	BodyLimit int64
 	// Timeout is how long a request to the JSON routes may take.
 	Timeout time.Duration
+	// Limits are how often one client may ask; none by default.
+	Limits Limits
 }
 
 // Chain is what every request passes, those to unknown paths included. CORS
@@ -31,6 +33,7 @@ func Chain(o Options) []gin.HandlerFunc {
 		Recover(o.Log),
 		SecurityHeaders(),
 		CORS(o.Origins),
+		GlobalLimit(o),
 	}
 }
 

@@ -54,7 +54,7 @@ func (j *journal) lines(t *testing.T, message string) []map[string]any {
 	return found
 }
 
-const limit = 1000
+const bodyLimit = 1000
 
 // start serves the whole chain with a few routes.
 func start(t *testing.T) (*httptest.Server, *journal) {
@@ -64,7 +64,7 @@ func start(t *testing.T) (*httptest.Server, *journal) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := middleware.Options{Log: log, Now: time.Now, Origins: []string{"https://app.test"}, BodyLimit: limit, Timeout: 50 * time.Millisecond}
+	o := middleware.Options{Log: log, Now: time.Now, Origins: []string{"https://app.test"}, BodyLimit: bodyLimit, Timeout: 50 * time.Millisecond}
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.Use(middleware.Chain(o)...)
@@ -144,7 +144,7 @@ func TestSecurityHeadersAreOnEveryReply(t *testing.T) {
 	for name, reply := range map[string]answer{
 		"no route":  send(t, http.MethodGet, server.URL+"/none", nil, nil),
 		"panic":     send(t, http.MethodGet, server.URL+"/panic", nil, nil),
-		"too large": send(t, http.MethodPost, server.URL+"/body", strings.NewReader(strings.Repeat(" ", limit+1)), nil),
+		"too large": send(t, http.MethodPost, server.URL+"/body", strings.NewReader(strings.Repeat(" ", bodyLimit+1)), nil),
 		"preflight": send(t, http.MethodOptions, server.URL+"/none", nil, nil),
 	} {
 		for key, want := range map[string]string{
@@ -224,12 +224,12 @@ func TestBodyLimit(t *testing.T) {
 		body   io.Reader
 		status int
 	}{
-		"as large as allowed":    {strings.NewReader(object(limit)), 200},
-		"a byte more":            {strings.NewReader(object(limit + 1)), 413},
-		"far more":               {strings.NewReader(object(100 * limit)), 413},
-		"unknown length, fits":   {chunked(object(limit)), 200},
-		"unknown length, larger": {chunked(object(limit + 1)), 413},
-		"unknown, far larger":    {chunked(object(100 * limit)), 413},
+		"as large as allowed":    {strings.NewReader(object(bodyLimit)), 200},
+		"a byte more":            {strings.NewReader(object(bodyLimit + 1)), 413},
+		"far more":               {strings.NewReader(object(100 * bodyLimit)), 413},
+		"unknown length, fits":   {chunked(object(bodyLimit)), 200},
+		"unknown length, larger": {chunked(object(bodyLimit + 1)), 413},
+		"unknown, far larger":    {chunked(object(100 * bodyLimit)), 413},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

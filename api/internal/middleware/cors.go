@@ -15,7 +15,7 @@ const (
 )
 
 // corsExposed are the reply headers that scripts may read.
-var corsExposed = strings.Join([]string{HeaderRequestID, "ETag", "Retry-After", "Idempotency-Replayed"}, ", ")
+var corsExposed = strings.Join([]string{HeaderRequestID, "ETag", "Retry-After", "Idempotency-Replayed", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}, ", ")
 
 // CORS lets scripts of the listed origins call this server, and answers every
 // preflight with 200, as the Node backend did. Other origins get no

@@ -45,7 +45,7 @@ func routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queu
 	probes.Routes(engine)
 
 	api := engine.Group("/api", middleware.JSONRoutes(o.Options)...)
-	accounts.Routes(api.Group("/auth"))
+	accounts.Routes(api.Group("/auth", middleware.AuthLimit(o.Options)))
 	queue.Routes(api.Group("/system/jobs", accounts.Admin()))
 	openapi.Routes(api)
 

@@ -11,6 +11,7 @@ import (
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/logging"
 	"github.com/etrainer/backend/pkg/metrics"
+	"github.com/etrainer/backend/pkg/redis"
 	"github.com/etrainer/backend/pkg/version"
 	"github.com/etrainer/backend/worker/internal/config"
 	"github.com/etrainer/backend/worker/internal/probe"
@@ -35,6 +36,7 @@ func serve(ctx context.Context) int {
 		return lifecycle.ExitBadConfig
 	}
 	defer func() { _ = sync() }()
+	redis.LogTo(log)
 	for _, warning := range warnings {
 		log.WarnContext(ctx, "configuration", slog.String("warning", warning))
 	}

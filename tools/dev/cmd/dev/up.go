@@ -121,6 +121,15 @@ func (o upOptions) migrateUp(ctx context.Context, out io.Writer, b *backing) err
 	return nil
 }
 
+// requestLimit is none unless the environment names one: consoles that look
+// every second and load generators share one address here.
+func requestLimit() string {
+	if most := os.Getenv("RATE_LIMIT_MAX_REQUESTS"); most != "" {
+		return most
+	}
+	return "0"
+}
+
 // runPrograms runs the api and the worker until a signal comes or one of them
 // cannot run.
 func (o upOptions) runPrograms(ctx context.Context, out io.Writer, signals <-chan os.Signal, facts string, b *backing, s secrets) error {
@@ -131,6 +140,7 @@ func (o upOptions) runPrograms(ctx context.Context, out io.Writer, signals <-cha
 	shared := append(b.environment(),
 		"NODE_ENV=development", "LOG_LEVEL="+logLevel(), "PUSH_DRIVER="+pushDriver(),
 		"JWT_SECRET_KEY="+s.Access, "JWT_REFRESH_SECRET="+s.Refresh,
+		"RATE_LIMIT_MAX_REQUESTS="+requestLimit(),
 		fmt.Sprintf("PORT=%d", where.api), fmt.Sprintf("WORKER_PORT=%d", where.worker),
 	)
 	api := process.Start(ctx, process.Spec{Name: "api   ", Path: o.api, Env: shared, Out: out})
