@@ -25,6 +25,7 @@ func definitions() []Definition {
 	return []Definition{
 		Backup.Definition,
 		ExamCleanup.Definition,
+		IndexCheck.Definition,
 		Streaks.Definition,
 		WeeklyReports.Definition,
 		DailyNotifications.Definition,

@@ -7,6 +7,8 @@ import (
 	backupjob "github.com/etrainer/backend/worker/internal/handlers/backup"
 	"github.com/etrainer/backend/worker/internal/handlers/examcleanup"
 	"github.com/etrainer/backend/worker/internal/handlers/examcleanup/examcleanupmongo"
+	"github.com/etrainer/backend/worker/internal/handlers/indexcheck"
+	"github.com/etrainer/backend/worker/internal/handlers/indexcheck/indexcheckmongo"
 	"github.com/etrainer/backend/worker/internal/handlers/streaks"
 	"github.com/etrainer/backend/worker/internal/handlers/streaks/streaksmongo"
 	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports"
@@ -24,6 +26,7 @@ func (p *program) handlers(client *mongodb.Client, clock *mongodb.ServerClock) [
 		examcleanup.New(examcleanup.Options{
 			Store: examcleanupmongo.New(db), RetentionMonths: p.cfg.ExamRetention, Zone: zone, Now: clock.Now,
 		}),
+		indexcheck.New(indexcheckmongo.New(db, client.Capabilities(), p.cfg.Collection), clock.Now),
 		streaks.New(streaksmongo.New(db), zone, clock.Now),
 		weeklyreports.New(weeklyreportsmongo.New(db), zone, clock.Now),
 	}...)
