@@ -10,6 +10,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/jonboulle/clockwork"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 
 	"github.com/etrainer/backend/pkg/redact"
@@ -51,9 +53,9 @@ type Target struct {
 // again, with growing and jittered pauses, until ctx ends; each failed attempt
 // is logged as a warning. Mistakes in the addresses are returned at once, as
 // config.ErrConfig.
-func Connect(ctx context.Context, options Options) (*Client, error) {
-	options = options.withDefaults()
-	candidates, err := options.candidates()
+func Connect(ctx context.Context, o Options) (*Client, error) {
+	o = o.withDefaults()
+	candidates, err := o.candidates()
 	if err != nil {
 		return nil, fmt.Errorf("connect to MongoDB: %w", err)
 	}
@@ -62,13 +64,13 @@ func Connect(ctx context.Context, options Options) (*Client, error) {
 	client, err := backoff.Retry(ctx, func() (*Client, error) {
 		attempt++
 		var client *Client
-		client, last = options.round(ctx, candidates, attempt)
+		client, last = o.round(ctx, candidates, attempt)
 		return client, last
 	}, backoff.WithMaxElapsedTime(0), backoff.WithBackOff(pauses()))
 	if err != nil {
 		return nil, fmt.Errorf("connect to MongoDB: gave up after %d attempts: %w: %w", attempt, err, last)
 	}
-	client.announce(ctx, options.Log)
+	client.announce(ctx, o.Log)
 	return client, nil
 }
 
@@ -147,6 +149,15 @@ func (c *Client) Mongo() *mongo.Client { return c.mongo }
 // DefaultDatabase: written with write concern majority and journal, read from
 // the primary.
 func (c *Client) Database() *mongo.Database { return c.mongo.Database(c.database) }
+
+// Reports returns the same database for statistics that may be a little old:
+// it is read from a secondary where there is one, and only what a majority has.
+func (c *Client) Reports() *mongo.Database {
+	return c.mongo.Database(c.database, options.Database().SetReadPreference(readpref.SecondaryPreferred()).SetReadConcern(readconcern.Majority()))
+}
+
+// Name returns the name of the database.
+func (c *Client) Name() string { return c.database }
 
 // Target returns which deployment was chosen.
 func (c *Client) Target() Target { return c.target }

@@ -3,11 +3,15 @@ package mongodb
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/etrainer/backend/pkg/config"
 )
+
+// maxSlowMs keeps the threshold within a time.Duration.
+const maxSlowMs = 1 << 40
 
 // Env is how a process is told of its MongoDB; embed it in a config struct.
 // The names are those of the Node backend.
@@ -21,6 +25,7 @@ type Env struct {
 	Fallback      string        `env:"MONGODB_FALLBACK" help:"allow = use MONGODB_URI when Atlas does not answer at the start; else wait for Atlas, since two databases are two queues"`
 	MaxPoolSize   uint64        `env:"MONGODB_MAX_POOL_SIZE" envDefault:"20" help:"connections to each server at the most"`
 	MinPoolSize   uint64        `env:"MONGODB_MIN_POOL_SIZE" help:"connections to each server kept open; default none"`
+	SlowMs        uint64        `env:"SLOW_QUERY_THRESHOLD_MS" envDefault:"1000" help:"commands that take longer, in milliseconds, are logged as warnings; 0 = none are"`
 }
 
 // Options turns Env into options of Connect. Commands are counted into the
@@ -48,5 +53,6 @@ func (e Env) options() Options {
 		AtlasCluster: e.AtlasCluster, AtlasDatabase: e.AtlasDatabase,
 		URI: e.URI.Reveal(), Fallback: e.Fallback,
 		MaxPoolSize: e.MaxPoolSize, MinPoolSize: e.MinPoolSize,
+		SlowCommand: time.Duration(min(e.SlowMs, maxSlowMs)) * time.Millisecond,
 	}
 }

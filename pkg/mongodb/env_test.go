@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/metrics"
@@ -35,7 +36,7 @@ func TestEnvBecomesOptions(t *testing.T) {
 	}
 	want := mongodb.Options{
 		AtlasURI: "mongodb+srv://a/b", AtlasUser: "user", AtlasPassword: "p@ss", AtlasCluster: "c.example.net", AtlasDatabase: "school",
-		URI: "mongodb://h", Fallback: mongodb.FallbackAllow, MaxPoolSize: 20, MinPoolSize: 3, AppName: "worker", Log: log,
+		URI: "mongodb://h", Fallback: mongodb.FallbackAllow, MaxPoolSize: 20, MinPoolSize: 3, SlowCommand: time.Second, AppName: "worker", Log: log,
 	}
 	if got != want {
 		t.Errorf("options = %+v, want %+v", got, want)

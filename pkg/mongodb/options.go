@@ -68,6 +68,9 @@ type Options struct {
 	// Monitor sees every command, for instance that of a CommandCounter. nil =
 	// none.
 	Monitor *event.CommandMonitor
+	// SlowCommand is how long a command may take before it is logged as a warning.
+	// 0 = none is.
+	SlowCommand time.Duration
 	// Clock measures the server's clock against ours. nil = the real one.
 	Clock clockwork.Clock
 }
@@ -197,8 +200,12 @@ func (o Options) driver(c candidate, pool *event.PoolMonitor) *options.ClientOpt
 	if o.AppName != "" {
 		out.SetAppName(o.AppName)
 	}
-	if o.Monitor != nil {
-		out.SetMonitor(o.Monitor)
+	monitor := o.Monitor
+	if o.SlowCommand > 0 {
+		monitor = monitors(monitor, (&slowLog{threshold: o.SlowCommand, log: o.Log}).monitor())
+	}
+	if monitor != nil {
+		out.SetMonitor(monitor)
 	}
 	return out
 }

@@ -217,6 +217,7 @@ type Counts struct {
 	Total   int64
 	ByState map[job.State]int64
 	Dead    int64     // part of failed
+	AtLeast bool      // counting ended early: there are more jobs in some states, and fewer completed ones
 	AsOf    time.Time // when they were counted; at most a few seconds ago
 }
 

@@ -10,6 +10,7 @@ const (
 	Notifications     = "notifications"
 	Reminders         = "reminders"
 	WeeklyReports     = "weeklyReports"
+	Leaderboards      = "leaderboards"
 )
 
 // Learning is the part of the schema that the business jobs need.
@@ -30,6 +31,10 @@ func Learning() []Collection {
 		{Name: PracticeHistories, Holds: "practices that users finished", Indexes: []Index{
 			{Keys: keys("user", 1, "endTime", -1), Serves: latest},
 			{Keys: keys("endTime", -1), Serves: within},
+			{
+				Name: "scores", Keys: keys("user", 1, "endTime", -1, "correctAnswers", 1, "accuracyRate", 1),
+				Serves: "leaderboard: the sums of all users, without reading a document",
+			},
 		}},
 		{Name: UserJourneys, Holds: "learning journeys; a user keeps replaced ones", Indexes: []Index{
 			{Keys: keys("user", 1), Serves: "the journeys of a user"},
@@ -43,5 +48,6 @@ func Learning() []Collection {
 			{Keys: keys("user", 1), Serves: "the reminder of a user"},
 		}},
 		{Name: WeeklyReports, Holds: "one report for each week; _id is its Monday"},
+		{Name: Leaderboards, Holds: "the last leaderboard, which the api makes anew when it is old"},
 	}
 }

@@ -52,6 +52,7 @@ func freePort(t *testing.T) string {
 
 func TestCommands(t *testing.T) {
 	t.Setenv("PORT", freePort(t))
+	t.Setenv("API_PRIVATE_PORT", "0")
 	t.Setenv("JWT_SECRET_KEY", "")
 	t.Setenv("MONGODB_URI", "")
 	for name, test := range map[string]struct {
@@ -89,7 +90,7 @@ func start(t *testing.T, uri string) *program {
 	t.Helper()
 	port := freePort(t)
 	for name, value := range map[string]string{
-		"PORT": port, "MONGODB_URI": uri, "REDIS_URL": mongotest.RedisURL(t), "NODE_ENV": "production",
+		"PORT": port, "API_PRIVATE_PORT": "0", "MONGODB_URI": uri, "REDIS_URL": mongotest.RedisURL(t), "NODE_ENV": "production",
 		"JWT_SECRET_KEY": "q8Zt2vXw9Lr5Nb7Kd3Hf6Jm1Pc4Gs0YuTe", "BCRYPT_ROUNDS": "4", "LOG_LEVEL": "debug",
 	} {
 		t.Setenv(name, value)

@@ -9,19 +9,26 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/etrainer/backend/api/internal/auth"
 	"github.com/etrainer/backend/api/internal/auth/authmongo"
 	"github.com/etrainer/backend/api/internal/config"
 	"github.com/etrainer/backend/api/internal/health"
 	"github.com/etrainer/backend/api/internal/jobs"
+	"github.com/etrainer/backend/api/internal/leaderboard"
+	"github.com/etrainer/backend/api/internal/leaderboard/leaderboardmongo"
 	"github.com/etrainer/backend/api/internal/middleware"
 	"github.com/etrainer/backend/api/internal/presence"
 	"github.com/etrainer/backend/api/internal/server"
+	"github.com/etrainer/backend/api/internal/system"
+	"github.com/etrainer/backend/pkg/cache"
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/limit"
 	"github.com/etrainer/backend/pkg/limit/redislimit"
+	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
@@ -34,15 +41,21 @@ import (
 // port is open when it begins to wait for the database, so that health checks
 // can tell a process that waits from one that is dead.
 func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*lifecycle.Group, error) {
-	cache, err := cfg.Redis.Open()
+	redisClient, err := cfg.Redis.Open()
 	if err != nil {
 		return nil, err
 	}
 	listener := server.New(server.Options{Address: cfg.Address(), DrainDelay: cfg.DrainDelay, Log: log})
+	registry := metrics.New("api", log)
+	measure, err := middleware.Metrics(registry, time.Now)
+	if err != nil {
+		return nil, err
+	}
 	routing := server.RouteOptions{TrustedProxies: cfg.TrustedProxies, Options: middleware.Options{
-		Log: log, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout, Limits: limits(cfg, cache, log),
+		Log: log, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout, Limits: limits(cfg, redisClient, log),
+		Metrics: measure,
 	}}
-	probes := health.Parts{Redis: pinger(cache), Draining: listener.Draining, Now: time.Now, StartedAt: time.Now(), Log: log}
+	probes := health.Parts{Redis: pinger(redisClient), Draining: listener.Draining, Now: time.Now, StartedAt: time.Now(), Log: log}
 	starting, err := server.Starting(routing, health.NewHandler(probes))
 	if err != nil {
 		return nil, err
@@ -50,19 +63,20 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*lifecycle.
 	if err := listener.Listen(ctx, starting); err != nil {
 		return nil, err
 	}
-	group, err := wireDatabase(ctx, cfg, log, parts{cache, listener, routing, probes})
+	group, err := wireDatabase(ctx, cfg, log, parts{redisClient, listener, routing, probes, registry})
 	if err != nil {
-		return nil, errors.Join(err, listener.Stop(context.WithoutCancel(ctx)), closeCache(cache))
+		return nil, errors.Join(err, listener.Stop(context.WithoutCancel(ctx)), closeRedis(redisClient))
 	}
 	return group, nil
 }
 
 // parts are what there is before the database.
 type parts struct {
-	cache    *redis.Client
+	redis    *redis.Client
 	listener *server.Server
 	routing  server.RouteOptions
 	probes   health.Parts
+	metrics  *metrics.Registry
 }
 
 // wireDatabase waits for the database, and connects what uses it.
@@ -71,7 +85,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	if err != nil {
 		return nil, err
 	}
-	client, err := connect(ctx, cfg, log)
+	client, err := connect(ctx, cfg, p.metrics, log)
 	if err != nil {
 		return nil, err
 	}
@@ -85,17 +99,34 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	})
 	registry := mongofleet.New(database, clock.Now)
 	definitions := catalog.ETrainer(cfg.JobsTimezone)
-	producer := queue.NewClient(store, definitions, publisher(p.cache, database.Name()), queue.ClientOptions{
+	producer := queue.NewClient(store, definitions, publisher(p.redis, database.Name()), queue.ClientOptions{
 		OtherNames: jobs.WorkerNames(registry, clock.Now), Zone: zone, Log: log,
 	})
-	queueRoutes := jobs.NewHandler(producer, store, registry, definitions, zone)
+	cached, err := newCaches(cfg, p.redis, database.Name(), log)
+	if err != nil {
+		return nil, errors.Join(err, client.Close(ctx))
+	}
+	counts := cache.NewThrough[queue.Counts](cached.cache, jobs.CountPolicy, time.Now, log)
+	queueRoutes := jobs.NewHandler(producer, jobs.Counted(store, counts), registry, definitions, zone)
+	board := leaderboard.New(leaderboard.Options{
+		Store: leaderboardmongo.New(database, client.Reports(), client.Capabilities().AggregationAvg),
+		Cache: cached.cache, TTL: time.Duration(cfg.CacheTTL) * time.Second, Now: clock.Now, Log: log,
+	})
+	state := system.NewHandler(system.Parts{
+		Database: client, Cache: cached.cache, Board: board, Fleet: registry, Instance: instance,
+		Environment: cfg.Environment, Now: clock.Now, StartedAt: p.probes.StartedAt, Log: log,
+	})
 
 	accounts := authmongo.New(database, clock.Now, log)
 	authRoutes := auth.NewService(accounts, accounts, tokens(cfg, clock), auth.NewPasswords(cfg.BcryptRounds))
 
 	p.probes.Database, p.probes.DatabaseName, p.probes.DatabaseHost = client, database.Name(), client.Target().Host
-	p.probes.Jobs = queueRoutes.Health
-	routes, err := server.Routes(p.routing, health.NewHandler(p.probes), authRoutes, queueRoutes)
+	p.probes.Jobs, p.probes.Fallback = queueRoutes.Health, client.Target().Fallback
+	p.probes.Memory = func(ctx context.Context) cache.Layer { return cached.memory.Stats(ctx).Layers[0] }
+	routes, err := server.Routes(p.routing, health.NewHandler(p.probes), authRoutes, queueRoutes, state)
+	if err == nil {
+		err = register(p.metrics, client.Collector(), cache.NewCollector(cached.layers))
+	}
 	if err != nil {
 		return nil, errors.Join(err, client.Close(ctx))
 	}
@@ -104,8 +135,12 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	// Started from top to bottom, stopped from bottom to top.
 	group := lifecycle.NewGroup(log)
 	group.Add("database", hooks{stop: client.Close})
-	group.Add("redis", hooks{stop: func(context.Context) error { return closeCache(p.cache) }})
+	group.Add("redis", hooks{stop: func(context.Context) error { return closeRedis(p.redis) }})
+	group.Add("private port", private(cfg, p.metrics, log))
 	group.Add("server clock", clock)
+	group.Add("cache listener", cached.listener)
+	group.Add("job counts", counts)
+	group.Add("leaderboard", board)
 	group.Add("expired sessions", hooks{start: accounts.RemoveExpired})
 	group.Add("presence", presence.New(presence.Options{Registry: registry, ID: instance, Now: clock.Now, Log: log}))
 	group.Add("listener", p.listener)
@@ -129,6 +164,15 @@ func limits(cfg config.Config, cache *redis.Client, log *slog.Logger) middleware
 	}
 }
 
+func register(registry *metrics.Registry, collectors ...prometheus.Collector) error {
+	for _, collector := range collectors {
+		if err := registry.Register(collector); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return nil
+}
+
 func tokens(cfg config.Config, clock *mongodb.ServerClock) *auth.Tokens {
 	return auth.NewTokens(auth.TokenOptions{
 		AccessSecret: []byte(cfg.JWTSecret.Reveal()), RefreshSecret: []byte(cfg.JWTRefreshSecret.Reveal()),
@@ -137,8 +181,8 @@ func tokens(cfg config.Config, clock *mongodb.ServerClock) *auth.Tokens {
 	})
 }
 
-func connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*mongodb.Client, error) {
-	options, err := cfg.MongoDB.Options("etrainer-api", nil, log)
+func connect(ctx context.Context, cfg config.Config, registry *metrics.Registry, log *slog.Logger) (*mongodb.Client, error) {
+	options, err := cfg.MongoDB.Options("etrainer-api", registry, log)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +205,7 @@ func pinger(cache *redis.Client) func(context.Context) error {
 	return func(ctx context.Context) error { return cache.Ping(ctx).Err() }
 }
 
-func closeCache(cache *redis.Client) error {
+func closeRedis(cache *redis.Client) error {
 	if cache == nil {
 		return nil
 	}

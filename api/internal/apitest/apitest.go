@@ -21,11 +21,16 @@ import (
 	"github.com/etrainer/backend/api/internal/auth/authmongo"
 	"github.com/etrainer/backend/api/internal/health"
 	"github.com/etrainer/backend/api/internal/jobs"
+	"github.com/etrainer/backend/api/internal/leaderboard"
+	"github.com/etrainer/backend/api/internal/leaderboard/leaderboardmongo"
 	"github.com/etrainer/backend/api/internal/middleware"
 	"github.com/etrainer/backend/api/internal/openapi/openapitest"
 	"github.com/etrainer/backend/api/internal/server"
+	"github.com/etrainer/backend/api/internal/system"
+	"github.com/etrainer/backend/pkg/cache"
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
+	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/pkg/wake"
@@ -111,7 +116,26 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 			t.Fatalf("prepare: %v", err)
 		}
 	}
-	routes, err := server.Routes(RouteOptions(o.Log), probes, service, handler)
+	memory, err := cache.NewMemory(cache.MemoryOptions{Now: o.Now})
+	if err != nil {
+		t.Fatalf("cache: %v", err)
+	}
+	board := leaderboard.New(leaderboard.Options{
+		Store: leaderboardmongo.New(db, db, false), Cache: memory, TTL: BoardTTL, Now: o.Now, Log: o.Log,
+	})
+	if err := board.Start(t.Context()); err != nil {
+		t.Fatalf("leaderboard: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := board.Stop(context.Background()); err != nil {
+			t.Errorf("stop the leaderboard: %v", err)
+		}
+	})
+	state := system.NewHandler(system.Parts{
+		Database: pinger{db}, Cache: memory, Board: board, Fleet: registry, Instance: Instance,
+		Environment: "test", Now: o.Now, StartedAt: time.Now(), Log: o.Log,
+	})
+	routes, err := server.Routes(RouteOptions(o.Log), probes, service, handler, state)
 	if err != nil {
 		t.Fatalf("routes: %v", err)
 	}
@@ -126,7 +150,27 @@ func RouteOptions(log *slog.Logger) server.RouteOptions {
 	}}
 }
 
+// BoardTTL is how long the leaderboard of an API is taken for new, and Instance
+// its id in the fleet.
+const (
+	BoardTTL = 5 * time.Minute
+	Instance = "api@test"
+)
+
+// pinger is the connection, as far as tests need it.
 type pinger struct{ db *mongo.Database }
+
+func (p pinger) Name() string { return p.db.Name() }
+
+func (pinger) Target() mongodb.Target {
+	return mongodb.Target{Name: "MONGODB_URI", Host: "db.test:27018"}
+}
+
+func (pinger) Capabilities() mongodb.Capabilities {
+	return mongodb.Capabilities{Engine: mongodb.EngineFerretDB, Version: "1", Topology: mongodb.TopologyStandalone}
+}
+
+func (pinger) PoolStats() mongodb.PoolStats { return mongodb.PoolStats{} }
 
 func (p pinger) Ping(ctx context.Context) error { return p.db.Client().Ping(ctx, nil) }
 

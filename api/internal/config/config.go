@@ -4,6 +4,7 @@ package config
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -46,6 +47,11 @@ type Config struct {
 	Shutdown   time.Duration `env:"API_SHUTDOWN_TIMEOUT" envDefault:"30s" help:"how long requests may take to end when the process stops"`
 	DrainDelay time.Duration `env:"API_DRAIN_DELAY" envDefault:"0s" help:"how long /readyz fails before the port closes, for balancers that ask seldom"`
 
+	PrivateHost  string `env:"API_PRIVATE_HOST" envDefault:"127.0.0.1" help:"address that the private port listens on; 0.0.0.0 = every interface, for containers"`
+	PrivatePort  int    `env:"API_PRIVATE_PORT" envDefault:"9090" help:"private port of /metrics; 0 = any free one"`
+	CacheTTL     int    `env:"CACHE_TTL_SECONDS" envDefault:"300" help:"how long the leaderboard is served before it is made anew"`
+	CacheMaxSize int    `env:"CACHE_MAX_SIZE" envDefault:"1000" help:"values of up to 16 KiB that the cache in memory holds; a larger one counts as several"`
+
 	JobsCollection string `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"collection of the jobs, shared with Node's Agenda"`
 	JobsTimezone   string `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"time zone of schedules and phrases that name none"`
 }
@@ -61,6 +67,11 @@ func (l Listen) Address() string { return ":" + strconv.Itoa(l.Port) }
 // Validate reports every mistake, as config.Problem joined.
 func (l Listen) Validate() error {
 	return inRange("PORT", int64(l.Port), 1, 65535)
+}
+
+// PrivateAddress is where the private port listens.
+func (c Config) PrivateAddress() string {
+	return net.JoinHostPort(c.PrivateHost, strconv.Itoa(c.PrivatePort))
 }
 
 // Level is the least level that is logged.
@@ -96,6 +107,9 @@ func (c Config) Validate() error {
 		checkSecret("JWT_REFRESH_SECRET", c.JWTRefreshSecret),
 		c.checkLifetimes(),
 		inRange("BCRYPT_ROUNDS", int64(c.BcryptRounds), int64(bcrypt.MinCost), 15),
+		inRange("API_PRIVATE_PORT", int64(c.PrivatePort), 0, 65535),
+		inRange("CACHE_TTL_SECONDS", int64(c.CacheTTL), 1, 86400),
+		inRange("CACHE_MAX_SIZE", int64(c.CacheMaxSize), 1, 1_000_000),
 		checkOrigins(c.AllowedOrigins),
 		checkProxies(c.TrustedProxies),
 		inRange("BODY_LIMIT", c.BodyLimit, 1<<10, 100<<20),

@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -34,7 +35,7 @@ type document struct {
 
 type services struct {
 	Database     database   `json:"database"`
-	Cache        cache      `json:"cache"`
+	Cache        caches     `json:"cache"`
 	JobScheduler any        `json:"jobScheduler"` // jobs.SchedulerHealth or a status
 	Cloudinary   statusOnly `json:"cloudinary"`
 }
@@ -47,18 +48,21 @@ type database struct {
 	Host        string `json:"host,omitempty"`
 	Port        int    `json:"port,omitempty"`
 	Collections int    `json:"collections"`
+	// Fallback is true when Atlas is configured and another database is used.
+	Fallback bool `json:"fallback"`
 }
 
-type cache struct {
+type caches struct {
 	Memory cacheMemory `json:"memory"`
 	Redis  statusOnly  `json:"redis"`
 }
 
-// cacheMemory is that of the cache in this process, which has none.
+// cacheMemory is that of the cache in this process. While Redis answers, it is
+// not asked.
 type cacheMemory struct {
-	Keys    int     `json:"keys"`
-	Hits    int     `json:"hits"`
-	Misses  int     `json:"misses"`
+	Keys    int64   `json:"keys"`
+	Hits    int64   `json:"hits"`
+	Misses  int64   `json:"misses"`
 	HitRate float64 `json:"hitRate"`
 }
 
@@ -99,6 +103,9 @@ func (s services) faults() []string {
 	if s.Database.ReadyState == 0 {
 		faults = append(faults, "the database does not answer")
 	}
+	if s.Database.Fallback {
+		faults = append(faults, "Atlas did not answer at the start, and the fallback database is used")
+	}
 	if s.Cache.Redis.Status == redisUnavailable {
 		faults = append(faults, "Redis does not answer")
 	}
@@ -124,6 +131,11 @@ func (h *Handler) look(ctx context.Context) services {
 		Database:     database{Collections: collections},
 		JobScheduler: statusOnly{"error"},
 		Cloudinary:   statusOnly{"not_configured"},
+	}
+	seen.Database.Fallback = h.parts.Fallback
+	if h.parts.Memory != nil {
+		memory := h.parts.Memory(ctx)
+		seen.Cache.Memory = cacheMemory{Keys: memory.Entries, Hits: memory.Hits, Misses: memory.Misses, HitRate: memory.HitRate()}
 	}
 	var both sync.WaitGroup
 	both.Go(func() { seen.Cache.Redis.Status = h.lookAtRedis(ctx) })
@@ -157,6 +169,10 @@ func (h *Handler) lookAtDatabase(ctx context.Context, seen *services) {
 	count, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
 	scheduler, err := h.parts.Jobs(count)
+	if err != nil && errors.Is(count.Err(), context.DeadlineExceeded) {
+		seen.JobScheduler = statusOnly{"counting"} // the first count goes on; nothing is wrong
+		return
+	}
 	if err != nil {
 		h.parts.Log.WarnContext(ctx, "state of the queue not read", slog.Any("error", err))
 		return

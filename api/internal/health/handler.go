@@ -11,6 +11,7 @@ import (
 
 	"github.com/etrainer/backend/api/internal/jobs"
 	"github.com/etrainer/backend/api/internal/web"
+	"github.com/etrainer/backend/pkg/cache"
 )
 
 // probeTimeout bounds every look at whether another process is there, so that
@@ -36,6 +37,11 @@ type Parts struct {
 	Database Database // nil = not connected yet
 	// DatabaseName, and Host as "host:port", name the database.
 	DatabaseName, DatabaseHost string
+	// Fallback reports that Atlas did not answer at the start, and another
+	// database is used.
+	Fallback bool
+	// Memory tells about the cache in this process; nil = there is none.
+	Memory func(ctx context.Context) cache.Layer
 	// Redis pings Redis; nil = not configured.
 	Redis func(ctx context.Context) error
 	// Jobs tells about the queue.

@@ -96,13 +96,13 @@ func TestHealthDocument(t *testing.T) {
 		change(&parts)
 		return parts
 	}
-	database := map[string]any{"readyState": 1.0, "name": "etrainer", "host": "db1", "port": 27018.0, "collections": 13.0}
-	away := map[string]any{"readyState": 0.0, "collections": 13.0}
+	database := map[string]any{"readyState": 1.0, "name": "etrainer", "host": "db1", "port": 27018.0, "collections": 13.0, "fallback": false}
+	away := map[string]any{"readyState": 0.0, "collections": 13.0, "fallback": false}
 	running := map[string]any{
 		"status": "healthy", "isStarted": true, "timestamp": nil,
 		"stats": map[string]any{"total": 5.0, "scheduled": 1.0, "running": 1.0, "completed": 2.0, "failed": 1.0},
 	}
-	unknown := map[string]any{"status": "error"}
+	unknown, counting := map[string]any{"status": "error"}, map[string]any{"status": "counting"}
 	for name, test := range map[string]struct {
 		parts           health.Parts
 		status, message string
@@ -113,14 +113,22 @@ func TestHealthDocument(t *testing.T) {
 		"without Redis":   {with(func(p *health.Parts) { p.Redis = nil }), "OK", "Server is healthy", database, running, "not_configured"},
 		"Redis is away":   {with(func(p *health.Parts) { p.Redis = dead }), "DEGRADED", "Redis does not answer", database, running, "unavailable"},
 		"Redis is mute":   {with(func(p *health.Parts) { p.Redis = hangs }), "DEGRADED", "Redis does not answer", database, running, "unavailable"},
-		"default port":    {with(func(p *health.Parts) { p.DatabaseHost = "cluster0.example.net" }), "OK", "Server is healthy", map[string]any{"readyState": 1.0, "name": "etrainer", "host": "cluster0.example.net", "port": 27017.0, "collections": 13.0}, running, "ready"},
+		"default port":    {with(func(p *health.Parts) { p.DatabaseHost = "cluster0.example.net" }), "OK", "Server is healthy", map[string]any{"readyState": 1.0, "name": "etrainer", "host": "cluster0.example.net", "port": 27017.0, "collections": 13.0, "fallback": false}, running, "ready"},
 		"database away":   {with(func(p *health.Parts) { p.Database = ping(dead) }), "DEGRADED", "the database does not answer", away, unknown, "ready"},
 		"database mute":   {with(func(p *health.Parts) { p.Database = ping(hangs) }), "DEGRADED", "the database does not answer", away, unknown, "ready"},
 		"not connected":   {with(func(p *health.Parts) { p.Database = nil }), "DEGRADED", "the database does not answer", away, unknown, "ready"},
 		"nothing answers": {with(func(p *health.Parts) { p.Database, p.Redis = ping(hangs), hangs }), "DEGRADED", "the database does not answer; Redis does not answer", away, unknown, "unavailable"},
 		"jobs unknown": {with(func(p *health.Parts) {
 			p.Jobs = func(ctx context.Context) (jobs.SchedulerHealth, error) { return jobs.SchedulerHealth{}, hangs(ctx) }
+		}), "OK", "Server is healthy", database, counting, "ready"},
+		"jobs not read": {with(func(p *health.Parts) {
+			p.Jobs = func(ctx context.Context) (jobs.SchedulerHealth, error) { return jobs.SchedulerHealth{}, dead(ctx) }
 		}), "OK", "Server is healthy", database, unknown, "ready"},
+		"on the fallback": {
+			with(func(p *health.Parts) { p.Fallback = true }), "DEGRADED", "Atlas did not answer at the start, and the fallback database is used",
+			map[string]any{"readyState": 1.0, "name": "etrainer", "host": "db1", "port": 27018.0, "collections": 13.0, "fallback": true},
+			running, "ready",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -48,7 +48,8 @@ type statsReply struct {
 	Health    SchedulerHealth `json:"health"`
 	Stats     allStats        `json:"stats"`
 	Timestamp web.Instant     `json:"timestamp"`
-	AsOf      web.Instant     `json:"asOf"` // when the jobs were counted
+	AsOf      web.Instant     `json:"asOf"`    // when the jobs were counted
+	AtLeast   bool            `json:"atLeast"` // there are more jobs than were counted
 }
 
 func (h *Handler) stats(c *gin.Context) error {
@@ -64,7 +65,7 @@ func (h *Handler) stats(c *gin.Context) error {
 			Queued: counts.ByState[job.Queued], Repeating: counts.ByState[job.Repeating], Dead: counts.Dead,
 		},
 		Timestamp: health.Timestamp,
-		AsOf:      web.Instant(counts.AsOf),
+		AsOf:      web.Instant(counts.AsOf), AtLeast: counts.AtLeast,
 	})
 }
 

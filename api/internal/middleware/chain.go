@@ -11,6 +11,8 @@ import (
 type Options struct {
 	// Log receives one line per request.
 	Log *slog.Logger
+	// Metrics measures requests; nil = nobody does.
+	Metrics gin.HandlerFunc
 	// Now is the clock.
 	Now func() time.Time
 	// Origins are the web origins that browsers may call from.
@@ -27,8 +29,12 @@ type Options struct {
 // comes before anything that may refuse a request, so that browsers can read
 // the refusal.
 func Chain(o Options) []gin.HandlerFunc {
+	if o.Metrics == nil {
+		o.Metrics = func(*gin.Context) {}
+	}
 	return []gin.HandlerFunc{
 		RequestID(),
+		o.Metrics,
 		AccessLog(o.Log, o.Now),
 		Recover(o.Log),
 		SecurityHeaders(),

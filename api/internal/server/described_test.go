@@ -14,6 +14,7 @@ import (
 	"github.com/etrainer/backend/api/internal/jobs"
 	"github.com/etrainer/backend/api/internal/middleware"
 	"github.com/etrainer/backend/api/internal/openapi"
+	"github.com/etrainer/backend/api/internal/system"
 )
 
 var parameter = regexp.MustCompile(`[:*]([A-Za-z]+)`)
@@ -24,7 +25,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
 	engine, err := routes(RouteOptions{Options: middleware.Options{Log: log, Now: time.Now}},
-		health.NewHandler(health.Parts{}), &auth.Service{}, &jobs.Handler{})
+		health.NewHandler(health.Parts{}), &auth.Service{}, &jobs.Handler{}, system.NewHandler(system.Parts{}))
 	if err != nil {
 		t.Fatal(err)
 	}

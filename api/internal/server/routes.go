@@ -13,6 +13,7 @@ import (
 	"github.com/etrainer/backend/api/internal/jobs"
 	"github.com/etrainer/backend/api/internal/middleware"
 	"github.com/etrainer/backend/api/internal/openapi"
+	"github.com/etrainer/backend/api/internal/system"
 	"github.com/etrainer/backend/api/internal/web"
 	"github.com/etrainer/backend/pkg/errs"
 )
@@ -29,15 +30,15 @@ type RouteOptions struct {
 }
 
 // Routes returns the handler of the whole api.
-func Routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler) (http.Handler, error) {
-	engine, err := routes(o, probes, accounts, queue)
+func Routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler, state *system.Handler) (http.Handler, error) {
+	engine, err := routes(o, probes, accounts, queue, state)
 	if err != nil {
 		return nil, err
 	}
 	return tolerant(engine), nil
 }
 
-func routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler) (*gin.Engine, error) {
+func routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler, state *system.Handler) (*gin.Engine, error) {
 	engine, err := newEngine(o)
 	if err != nil {
 		return nil, err
@@ -47,6 +48,8 @@ func routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queu
 	api := engine.Group("/api", middleware.JSONRoutes(o.Options)...)
 	accounts.Routes(api.Group("/auth", middleware.AuthLimit(o.Options)))
 	queue.Routes(api.Group("/system/jobs", accounts.Admin()))
+	state.Public(api.Group("/system"))
+	state.Admin(api.Group("/system", accounts.Admin()), middleware.StrictLimit(o.Options))
 	openapi.Routes(api)
 
 	engine.NoRoute(web.Handle("", notFound))

@@ -21,6 +21,17 @@ const (
 	countsShare = 20
 )
 
+// A count ends at countsLimit jobs of a state, and where more than countsRead are
+// locked, failed or recurring: Counts.AtLeast says so.
+const (
+	countsLimit = 100_000
+	countsRead  = 10_000
+)
+
+// isDate is the condition of the partial indexes; a query that does not repeat
+// it cannot use them.
+var isDate = bson.E{Key: "$type", Value: "date"}
+
 type countsCache struct {
 	mu     sync.Mutex
 	counts queue.Counts
@@ -61,25 +72,28 @@ func (s *Store) count(ctx context.Context, now time.Time) (queue.Counts, error) 
 	if err != nil {
 		return queue.Counts{}, fmt.Errorf("count jobs: %w", err)
 	}
-	scheduled, err := s.jobs.CountDocuments(ctx, bson.D{{Key: "nextRunAt", Value: after(now)}})
+	few := options.Count().SetLimit(countsLimit)
+	scheduled, err := s.jobs.CountDocuments(ctx, bson.D{{Key: "nextRunAt", Value: append(after(now), isDate)}}, few)
 	if err != nil {
 		return queue.Counts{}, fmt.Errorf("count scheduled jobs: %w", err)
 	}
-	queued, err := s.jobs.CountDocuments(ctx, bson.D{{Key: "nextRunAt", Value: upTo(now)}})
+	queued, err := s.jobs.CountDocuments(ctx, bson.D{{Key: "nextRunAt", Value: append(upTo(now), isDate)}}, few)
 	if err != nil {
 		return queue.Counts{}, fmt.Errorf("count queued jobs: %w", err)
 	}
 	counts := queue.Counts{Total: total, ByState: map[job.State]int64{}, AsOf: now}
+	counts.AtLeast = scheduled == countsLimit || queued == countsLimit
 	cursor, err := s.jobs.Find(ctx, bson.D{{Key: "$or", Value: bson.A{
-		bson.D{{Key: "lockedAt", Value: anyDate}},
-		bson.D{{Key: "failedAt", Value: anyDate}},
+		bson.D{{Key: "lockedAt", Value: bson.D{isDate}}},
+		bson.D{{Key: "failedAt", Value: bson.D{isDate}}},
 		bson.D{{Key: "repeatInterval", Value: bson.D{{Key: "$gt", Value: ""}}}},
-	}}}, options.Find().SetProjection(stateFields))
+	}}}, options.Find().SetProjection(stateFields).SetLimit(countsRead))
 	if err != nil {
 		return queue.Counts{}, fmt.Errorf("count jobs by state: %w", err)
 	}
 	defer func() { _ = cursor.Close(ctx) }()
-	for cursor.Next(ctx) {
+	read := 0
+	for ; cursor.Next(ctx); read++ {
 		document := &job.Document{}
 		if cursor.Decode(document) != nil {
 			continue
@@ -95,6 +109,7 @@ func (s *Store) count(ctx context.Context, now time.Time) (queue.Counts, error) 
 			counts.Dead++
 		}
 	}
+	counts.AtLeast = counts.AtLeast || read == countsRead
 	counts.ByState[job.Scheduled] += scheduled
 	counts.ByState[job.Queued] += queued
 	rest := total

@@ -61,7 +61,7 @@ func startAPI(t *testing.T, db *mongo.Database) *api {
 	// Only what is set here: the developer's own settings must not matter.
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"),
-		"PORT=" + strconv.Itoa(port),
+		"PORT=" + strconv.Itoa(port), "API_PRIVATE_PORT=0",
 		"MONGODB_URI=" + withDatabase(mongotest.URI(t), db.Name()),
 		"JWT_SECRET_KEY=interop-tests-sign-with-these-fifty-odd-characters",
 		"BCRYPT_ROUNDS=4", "RATE_LIMIT_MAX_REQUESTS=0",

@@ -50,7 +50,7 @@ func (b *Bench) Idle(ctx context.Context) ([]report.Row, error) {
 		}
 		secret := make([]byte, 48)
 		_, _ = rand.Read(secret) // never fails
-		api.env = append(api.env, "JWT_SECRET_KEY="+base64.StdEncoding.EncodeToString(secret), "RATE_LIMIT_MAX_REQUESTS=0", "AUTH_RATE_LIMIT_MAX=0")
+		api.env = append(api.env, "API_PRIVATE_PORT=0", "JWT_SECRET_KEY="+base64.StdEncoding.EncodeToString(secret), "RATE_LIMIT_MAX_REQUESTS=0", "AUTH_RATE_LIMIT_MAX=0")
 		for _, p := range []program{worker, api} {
 			rows = append(rows, b.starts(ctx, p))
 		}

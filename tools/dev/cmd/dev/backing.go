@@ -95,7 +95,7 @@ func (o upOptions) choosePorts(out io.Writer) (ports, error) {
 	for _, p := range []struct {
 		what string
 		port *int
-	}{{"the api", &chosen.api}, {"the worker's private port", &chosen.worker}} {
+	}{{"the api", &chosen.api}, {"the api's private port", &chosen.apiPrivate}, {"the worker's private port", &chosen.worker}} {
 		wanted := *p.port
 		free, err := freePort(wanted)
 		if err != nil {

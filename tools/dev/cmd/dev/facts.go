@@ -12,13 +12,14 @@ import (
 
 // facts are what a person needs to know of a running product.
 type facts struct {
-	apiURL, workerURL, mongodbURI, redisURL, adminEmail, adminPassword string
+	apiURL, apiPrivateURL, workerURL, mongodbURI, redisURL, adminEmail, adminPassword string
 }
 
 func newFacts(p ports, b *backing, s secrets) facts {
 	return facts{
 		apiURL: fmt.Sprintf("http://127.0.0.1:%d", p.api), workerURL: fmt.Sprintf("http://127.0.0.1:%d", p.worker),
-		mongodbURI: b.mongodbURI, redisURL: b.redisURL, adminEmail: adminEmail, adminPassword: s.AdminPassword,
+		apiPrivateURL: fmt.Sprintf("http://127.0.0.1:%d", p.apiPrivate),
+		mongodbURI:    b.mongodbURI, redisURL: b.redisURL, adminEmail: adminEmail, adminPassword: s.AdminPassword,
 	}
 }
 
@@ -66,6 +67,7 @@ func (f facts) write(path string) error {
 		{"MONGODB_URI", f.mongodbURI},
 		{"REDIS_URL", f.redisURL},
 		{"WORKER_URL", f.workerURL},
+		{"API_PRIVATE_URL", f.apiPrivateURL},
 	} {
 		fmt.Fprintf(&text, "%s='%s'\n", v[0], strings.ReplaceAll(v[1], "'", `'\''`))
 	}
@@ -83,6 +85,7 @@ const welcome = `
   ETrainer is ready.
 
     api       %[1]s
+    metrics   %[7]s/metrics  (of the api, private)
     worker    %[2]s  (private: /livez /readyz /metrics)
     MongoDB   %[3]s
     Redis     %[4]s
@@ -99,5 +102,5 @@ const welcome = `
 `
 
 func (f facts) print(out io.Writer) {
-	fmt.Fprintf(out, welcome, f.apiURL, f.workerURL, f.mongodbURI, f.redisURL, f.adminEmail, f.adminPassword)
+	fmt.Fprintf(out, welcome, f.apiURL, f.workerURL, f.mongodbURI, f.redisURL, f.adminEmail, f.adminPassword, f.apiPrivateURL)
 }

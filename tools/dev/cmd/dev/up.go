@@ -32,7 +32,7 @@ type upOptions struct {
 }
 
 // ports are the wanted ones; a taken one is replaced.
-type ports struct{ api, worker, mongodb, redis int }
+type ports struct{ api, apiPrivate, worker, mongodb, redis int }
 
 func upCommand() *cobra.Command {
 	var o upOptions
@@ -51,6 +51,7 @@ func upCommand() *cobra.Command {
 	c.Flags().StringVar(&o.worker, "worker", "bin/worker", "the worker binary")
 	c.Flags().StringVar(&o.migrate, "migrate", "bin/migrate", "the migrate binary")
 	c.Flags().IntVar(&o.ports.api, "api-port", 8080, "wanted port of the api")
+	c.Flags().IntVar(&o.ports.apiPrivate, "api-private-port", 9090, "wanted private port of the api")
 	c.Flags().IntVar(&o.ports.worker, "worker-port", 9091, "wanted private port of the worker")
 	c.Flags().IntVar(&o.ports.mongodb, "mongodb-port", 27017, "wanted port of the embedded database")
 	c.Flags().IntVar(&o.ports.redis, "redis-port", 6379, "wanted port of the embedded Redis")
@@ -142,6 +143,7 @@ func (o upOptions) runPrograms(ctx context.Context, out io.Writer, signals <-cha
 		"JWT_SECRET_KEY="+s.Access, "JWT_REFRESH_SECRET="+s.Refresh,
 		"RATE_LIMIT_MAX_REQUESTS="+requestLimit(),
 		fmt.Sprintf("PORT=%d", where.api), fmt.Sprintf("WORKER_PORT=%d", where.worker),
+		fmt.Sprintf("API_PRIVATE_PORT=%d", where.apiPrivate),
 	)
 	api := process.Start(ctx, process.Spec{Name: "api   ", Path: o.api, Env: shared, Out: out})
 	worker := process.Start(ctx, process.Spec{Name: "worker", Path: o.worker, Env: append(shared, o.backups()...), Out: out})

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/etrainer/backend/api/internal/config"
+	"github.com/etrainer/backend/pkg/cache"
+	"github.com/etrainer/backend/pkg/cache/fallback"
+	"github.com/etrainer/backend/pkg/cache/rediscache"
+	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/redis"
+)
+
+// caches are the cache and the parts that others look at.
+type caches struct {
+	cache  cache.Cache
+	memory *cache.Memory
+	// listener hears what other processes forget.
+	listener lifecycle.Service
+	// layers are for the metrics: counters alone, which cost nothing.
+	layers func() []cache.Layer
+}
+
+// newCaches returns Redis first and memory second; memory alone where there is
+// no Redis. Databases that share a Redis keep apart by their names.
+func newCaches(cfg config.Config, client *redis.Client, database string, log *slog.Logger) (caches, error) {
+	memory, err := cache.NewMemory(cache.MemoryOptions{Entries: cfg.CacheMaxSize})
+	if err != nil {
+		return caches{}, err
+	}
+	inMemory := func() cache.Layer { return memory.Stats(context.Background()).Layers[0] }
+	if client == nil {
+		return caches{memory, memory, hooks{}, func() []cache.Layer { return []cache.Layer{inMemory()} }}, nil
+	}
+	shared := rediscache.New(client, "etrainer:cache:"+database+":", 0)
+	both := fallback.New(shared, memory, time.Now, log)
+	layers := func() []cache.Layer {
+		counters := shared.Counters()
+		counters.Available = !both.Degraded()
+		return []cache.Layer{counters, inMemory()}
+	}
+	return caches{both, memory, rediscache.NewListener(shared, memory.Forget, log), layers}, nil
+}

@@ -1,0 +1,68 @@
+package mongodb_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/etrainer/backend/pkg/mongodb"
+)
+
+// TestSlowCommandsAreLogged holds one answer back until the command is slow.
+func TestSlowCommandsAreLogged(t *testing.T) {
+	t.Parallel()
+	const threshold = 20 * time.Millisecond
+	server := newFake(t, func(command bson.Raw) bson.D {
+		if name(command) == "insert" {
+			<-time.After(2 * threshold)
+		}
+		return plain(command)
+	})
+	journal, log := newJournal()
+	client := connect(t, mongodb.Options{URI: "mongodb://" + server.host(), Log: log, SlowCommand: threshold})
+	if _, err := client.Database().Collection("people").InsertOne(t.Context(), bson.D{{Key: "secret", Value: "hidden"}}); err != nil {
+		t.Fatal(err)
+	}
+	text := journal.String()
+	for _, want := range []string{"slow database command", "command=insert", "collection=people", "outcome=ok"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the log lacks %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "hidden") {
+		t.Errorf("the log tells what was written:\n%s", text)
+	}
+}
+
+// TestReportsMayReadFromASecondary looks at what a mongos is asked.
+func TestReportsMayReadFromASecondary(t *testing.T) {
+	t.Parallel()
+	commands := make(chan bson.Raw, 10)
+	server := newFake(t, func(command bson.Raw) bson.D {
+		if name(command) == "find" {
+			commands <- command
+			return bson.D{{Key: "cursor", Value: bson.D{{Key: "id", Value: int64(0)}, {Key: "ns", Value: "a.b"}, {Key: "firstBatch", Value: bson.A{}}}}}
+		}
+		return greet(command, bson.D{{Key: "msg", Value: "isdbgrid"}}, nil)
+	})
+	client := connect(t, mongodb.Options{URI: "mongodb://" + server.host() + "/school"})
+	cursor, err := client.Reports().Collection("people").Find(t.Context(), bson.D{})
+	if err != nil {
+		t.Fatalf("find: %v", err)
+	}
+	if err := cursor.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	find := <-commands
+	if mode, _ := find.Lookup("$readPreference", "mode").StringValueOK(); mode != "secondaryPreferred" {
+		t.Errorf("a report is read from %q", mode)
+	}
+	if level, _ := find.Lookup("readConcern", "level").StringValueOK(); level != "majority" {
+		t.Errorf("a report is read with concern %q", level)
+	}
+	if got := database(find); got != "school" {
+		t.Errorf("a report is read from database %q", got)
+	}
+}
