@@ -20,15 +20,15 @@ func Learning() []Collection {
 		within = "what was finished within a week; the same as the Node backend's"
 	)
 	return []Collection{
-		{Name: ExamHistories, Holds: "exams that users finished", Indexes: []Index{
+		{Name: ExamHistories, Holds: "exams that users finished", ShardKey: keys("user", 1), Indexes: []Index{
 			{Keys: keys("user", 1, "endTime", -1), Serves: latest},
 			{Keys: keys("endTime", -1), Serves: within},
 			{Keys: keys("createdAt", 1), Serves: "cleanup: results beyond their retention, oldest first"},
 		}},
-		{Name: ExamArchive, Holds: "exam results beyond their retention, as they were, with archivedAt", Indexes: []Index{
+		{Name: ExamArchive, Holds: "exam results beyond their retention, as they were, with archivedAt", ShardKey: keys("user", 1), Indexes: []Index{
 			{Keys: keys("user", 1, "endTime", -1), Serves: "active days of a user: streaks count what was archived"},
 		}},
-		{Name: PracticeHistories, Holds: "practices that users finished", Indexes: []Index{
+		{Name: PracticeHistories, Holds: "practices that users finished", ShardKey: keys("user", 1), Indexes: []Index{
 			{Keys: keys("user", 1, "endTime", -1), Serves: latest},
 			{Keys: keys("endTime", -1), Serves: within},
 			{
@@ -36,10 +36,10 @@ func Learning() []Collection {
 				Serves: "leaderboard: the sums of all users, without reading a document",
 			},
 		}},
-		{Name: UserJourneys, Holds: "learning journeys; a user keeps replaced ones", Indexes: []Index{
+		{Name: UserJourneys, Holds: "learning journeys; a user keeps replaced ones", ShardKey: keys("user", 1), Indexes: []Index{
 			{Keys: keys("user", 1), Serves: "the journeys of a user"},
 		}},
-		{Name: Notifications, Holds: "notifications shown in the app", Indexes: []Index{
+		{Name: Notifications, Holds: "notifications shown in the app", ShardKey: keys("user", 1), Indexes: []Index{
 			{Keys: keys("user", 1, "title", 1, "createdAt", -1), Serves: "nudge: whether a user was told the same within a week"},
 			{Keys: keys("user", 1, "createdAt", -1), Serves: "the list in the app; the same as the Node backend's"},
 		}},

@@ -18,6 +18,9 @@ type Collection struct {
 	Name    string
 	Holds   string // what its documents are, in a few words
 	Indexes []Index
+	// ShardKey distributes the collection on a sharded cluster; nil = it stays
+	// on one shard. The reasons are in docs/scaling.md.
+	ShardKey bson.D
 }
 
 // Index is one index that the code relies on. The index on _id is never

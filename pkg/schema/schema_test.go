@@ -117,3 +117,35 @@ func TestWhichProgramsGoWithWhichDatabase(t *testing.T) {
 		})
 	}
 }
+
+// TestShardKeysAreServedByTheIndexes: MongoDB wants an index that begins with
+// the key, and refuses unique indexes that do not.
+func TestShardKeysAreServedByTheIndexes(t *testing.T) {
+	t.Parallel()
+	begins := func(index schema.Index, key bson.D) bool {
+		if len(index.Keys) < len(key) {
+			return false
+		}
+		for i, e := range key {
+			if index.Keys[i] != e {
+				return false
+			}
+		}
+		return true
+	}
+	for _, c := range schema.Collections("") {
+		if c.ShardKey == nil {
+			continue
+		}
+		served := false
+		for _, index := range c.Indexes {
+			served = served || index.Partial == nil && begins(index, c.ShardKey)
+			if index.Unique && !begins(index, c.ShardKey) {
+				t.Errorf("%s: the unique index %s does not begin with the shard key", c.Name, index.IndexName())
+			}
+		}
+		if !served {
+			t.Errorf("%s: no index begins with the shard key %v", c.Name, c.ShardKey)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -44,18 +45,35 @@ func (f *flags) add(c *cobra.Command) {
 
 // with connects, calls do and closes the connection.
 func (f *flags) with(cmd *cobra.Command, tell func(string), do func(ctx context.Context, r *migrate.Runner) error) error {
+	nodeZone, err := schedule.ParseZone(f.nodeZone)
+	if err != nil {
+		return fmt.Errorf("%w: --node-zone: %w", config.ErrConfig, err)
+	}
+	return connected(cmd, f.connect, func(ctx context.Context, s settings, client *mongodb.Client, log *slog.Logger) error {
+		zone, err := schedule.ParseZone(s.Timezone)
+		if err != nil {
+			return fmt.Errorf("%w: JOBS_TIMEZONE: %w", config.ErrConfig, err)
+		}
+		clock := mongodb.NewServerClock(client, log)
+		if err := clock.Start(ctx); err != nil {
+			return err
+		}
+		defer func() { _ = clock.Stop(context.WithoutCancel(ctx)) }()
+		return do(ctx, migrate.New(migrate.Target{
+			DB: client.Database(), Capabilities: client.Capabilities(), Jobs: s.Collection,
+			Zone: zone, NodeZone: nodeZone, DropUseless: f.dropUseless, Now: clock.Now,
+		}, steps.All(s.Collection, catalog.ETrainer(s.Timezone).Recurring()), migrate.Options{
+			Holder: holder(), Wait: f.wait, Log: log, Tell: tell,
+		}))
+	})
+}
+
+// connected reads the environment, connects, calls do and closes.
+func connected(cmd *cobra.Command, within time.Duration, do func(context.Context, settings, *mongodb.Client, *slog.Logger) error) error {
 	ctx := cmd.Context()
 	var s settings
 	if err := config.Load(&s, config.Options{}); err != nil {
 		return err
-	}
-	zone, err := schedule.ParseZone(s.Timezone)
-	if err != nil {
-		return fmt.Errorf("%w: JOBS_TIMEZONE: %w", config.ErrConfig, err)
-	}
-	nodeZone, err := schedule.ParseZone(f.nodeZone)
-	if err != nil {
-		return fmt.Errorf("%w: --node-zone: %w", config.ErrConfig, err)
 	}
 	log, flush, err := logging.New(logging.Options{
 		Level: s.LogLevel, Format: logging.FormatFor(s.Environment), Out: cmd.ErrOrStderr(), Service: "migrate", Version: version.Version,
@@ -68,24 +86,14 @@ func (f *flags) with(cmd *cobra.Command, tell func(string), do func(ctx context.
 	if err != nil {
 		return err
 	}
-	connecting, cancel := context.WithTimeout(ctx, f.connect)
+	connecting, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	client, err := mongodb.Connect(connecting, options)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = client.Close(context.WithoutCancel(ctx)) }()
-	clock := mongodb.NewServerClock(client, log)
-	if err := clock.Start(ctx); err != nil {
-		return err
-	}
-	defer func() { _ = clock.Stop(context.WithoutCancel(ctx)) }()
-	return do(ctx, migrate.New(migrate.Target{
-		DB: client.Database(), Capabilities: client.Capabilities(), Jobs: s.Collection,
-		Zone: zone, NodeZone: nodeZone, DropUseless: f.dropUseless, Now: clock.Now,
-	}, steps.All(s.Collection, catalog.ETrainer(s.Timezone).Recurring()), migrate.Options{
-		Holder: holder(), Wait: f.wait, Log: log, Tell: tell,
-	}))
+	return do(ctx, s, client, log)
 }
 
 // holder names this process to those who wait for it.

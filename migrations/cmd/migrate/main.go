@@ -4,6 +4,9 @@
 //	migrate up               apply the pending steps; safe from many replicas at once
 //	migrate status           print which steps are applied
 //	migrate down --to N      take steps back, down to number N
+//	migrate shard --plan     print what would distribute the collections over shards
+//	migrate shard --apply    do it, on a sharded cluster
+//	migrate create-reader    make a database user that may read and nothing else
 //	migrate version
 //
 // It reads the same MONGODB_ variables as the api and the worker.
@@ -36,7 +39,7 @@ func run(ctx context.Context, args []string) int {
 		Use: "migrate", Short: "Brings the database to the schema of this release, and back",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(upCommand(), downCommand(), statusCommand(), planCommand(), &cobra.Command{
+	root.AddCommand(upCommand(), downCommand(), statusCommand(), planCommand(), shardCommand(), readerCommand(), &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), version.String()) },
 	})

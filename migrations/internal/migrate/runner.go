@@ -194,7 +194,7 @@ func (r *Runner) apply(ctx context.Context, lock *lock, step Step) error {
 // do carries out actions, each recorded before it is done.
 func (r *Runner) do(ctx context.Context, lock *lock, step Step, actions []Action) error {
 	for _, action := range actions {
-		r.tell("  " + line(action))
+		r.tell("  " + Line(action))
 		if action.Do == nil {
 			continue
 		}
@@ -208,8 +208,8 @@ func (r *Runner) do(ctx context.Context, lock *lock, step Step, actions []Action
 	return nil
 }
 
-// line is an action as it is printed.
-func line(a Action) string {
+// Line is an action as it is printed.
+func Line(a Action) string {
 	text := a.Text
 	if a.Collection != "" {
 		text = a.Collection + ": " + text

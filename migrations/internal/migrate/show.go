@@ -61,7 +61,7 @@ func Words(plan []Planned) []string {
 			lines = append(lines, "  nothing to do")
 		}
 		for _, action := range step.Actions {
-			lines = append(lines, "  "+line(action))
+			lines = append(lines, "  "+Line(action))
 		}
 	}
 	if len(plan) == 0 {

@@ -3,6 +3,7 @@ package steps_test
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -242,7 +243,8 @@ func TestIndexes(t *testing.T) {
 		t.Errorf("the journeys have %+v (%v), want {user: 1} and not unique", journeys, err)
 	}
 	users, err := mongodb.ListIndexes(t.Context(), db.Collection(schema.Users))
-	if err != nil || len(users) != 3 {
+	if err != nil || !slices.ContainsFunc(users, func(i mongodb.StoredIndex) bool { return i.Name == "lastActive_-1" }) ||
+		!slices.ContainsFunc(users, func(i mongodb.StoredIndex) bool { return i.Name == "email_1" && i.Unique }) {
 		t.Errorf("the users have %+v (%v), want ours and the useless one, which nobody asked to drop", users, err)
 	}
 	stored, err := mongodb.ListIndexes(t.Context(), db.Collection(schema.Jobs))
