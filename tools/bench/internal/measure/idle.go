@@ -48,9 +48,13 @@ func (b *Bench) Idle(ctx context.Context) ([]report.Row, error) {
 		if err := mongodb.PrepareSchema(ctx, db.Database(), ""); err != nil {
 			return err
 		}
+<<<<<<< HEAD
 		secret := make([]byte, 48)
 		_, _ = rand.Read(secret) // never fails
 		api.env = append(api.env, "API_PRIVATE_PORT=0", "JWT_SECRET_KEY="+base64.StdEncoding.EncodeToString(secret), "RATE_LIMIT_MAX_REQUESTS=0", "AUTH_RATE_LIMIT_MAX=0")
+=======
+		api.env = append(api.env, apiSecret())
+>>>>>>> d07fb70 (feat(bench): requests to the api beside Express with the Node backend's middleware)
 		for _, p := range []program{worker, api} {
 			rows = append(rows, b.starts(ctx, p))
 		}
@@ -59,6 +63,13 @@ func (b *Bench) Idle(ctx context.Context) ([]report.Row, error) {
 		return err
 	})
 	return rows, err
+}
+
+// apiSecret sets a secret without which the api does not start.
+func apiSecret() string {
+	secret := make([]byte, 48)
+	_, _ = rand.Read(secret) // never fails
+	return "JWT_SECRET_KEY=" + base64.StdEncoding.EncodeToString(secret)
 }
 
 func (b *Bench) program(name, path, portVariable string, db *engine.Database) (program, error) {

@@ -36,6 +36,7 @@ type Section struct {
 var Sections = []Section{
 	{"throughput", (*Bench).Throughput},
 	{"latency", (*Bench).Latency},
+	{"http", (*Bench).HTTP},
 	{"idle", (*Bench).Idle},
 	{"load", (*Bench).Load},
 	{"crash", (*Bench).Crash},

@@ -111,3 +111,33 @@ func (n Node) Run(ctx context.Context, version Agenda, uri, name string, jobs in
 	}
 	return result, nil
 }
+
+// Serve runs the Express server on a port of loopback. It returns the token of
+// an administrator, and what stops the server.
+func (n Node) Serve(ctx context.Context, uri, port string) (token string, stop func(), err error) {
+	if _, err := n.Available(ctx); err != nil {
+		return "", nil, err
+	}
+	command := exec.CommandContext(ctx, "node", "express.mjs", uri, port)
+	command.Dir = n.Dir
+	command.Env = append(os.Environ(), "NODE_ENV=production")
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		return "", nil, fmt.Errorf("start Express: %w", err)
+	}
+	if err := command.Start(); err != nil {
+		return "", nil, fmt.Errorf("start Express: %w", err)
+	}
+	stop = func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	}
+	var ready struct{ Token string }
+	if err := json.NewDecoder(stdout).Decode(&ready); err != nil {
+		stop()
+		return "", nil, fmt.Errorf("start Express: %w: %s", err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return ready.Token, stop, nil
+}
