@@ -94,7 +94,7 @@ func (e *edge) addAPI() {
 	cmd := exec.Command(program)
 	cmd.Env = append(os.Environ(), "PORT="+port, "API_PRIVATE_PORT=0", "MONGODB_URI="+e.database, "REDIS_URL="+e.redis,
 		"NODE_ENV=production", "LOG_LEVEL=error", "JWT_SECRET_KEY=q8Zt2vXw9Lr5Nb7Kd3Hf6Jm1Pc4Gs0YuTe", "BCRYPT_ROUNDS=4",
-		"TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_REQUESTS=1000000", "MEDIA_DIR="+e.media)
+		"TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_REQUESTS=0", "AUTH_RATE_LIMIT_MAX=0", "MEDIA_DIR="+e.media)
 	added := &api{Process: edgetest.Run(e.t, cmd), address: "127.0.0.1:" + port}
 	e.apis = append(e.apis, added)
 	edgetest.Until(e.t, "an api is ready", func() bool {

@@ -71,7 +71,7 @@ func (f *front) start() {
 	}
 	cmd := exec.Command(path)
 	cmd.Env = append(os.Environ(), "MONGODB_URI="+uri, "PORT="+f.url[strings.LastIndex(f.url, ":")+1:], "NODE_ENV=production",
-		"REDIS_URL="+f.redis, "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_REQUESTS=1000000", "API_PRIVATE_PORT=0", "API_DRAIN_DELAY=300ms", "MEDIA_DIR="+f.t.TempDir(), "BCRYPT_ROUNDS=4", "JWT_SECRET_KEY=Zk3v9TqLw8yXr5Nc2Hs7Jd4Gf6Pb1Ma0QeUiOtRy")
+		"REDIS_URL="+f.redis, "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_REQUESTS=0", "AUTH_RATE_LIMIT_MAX=0", "API_PRIVATE_PORT=0", "API_DRAIN_DELAY=300ms", "MEDIA_DIR="+f.t.TempDir(), "BCRYPT_ROUNDS=4", "JWT_SECRET_KEY=Zk3v9TqLw8yXr5Nc2Hs7Jd4Gf6Pb1Ma0QeUiOtRy")
 	f.process = f.stage.start(cmd, "running")
 }
 

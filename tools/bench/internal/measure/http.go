@@ -64,8 +64,7 @@ func (b *Bench) withAPI(ctx context.Context, db *engine.Database, measure func(s
 	if err := mongodb.PrepareSchema(ctx, db.Database(), ""); err != nil {
 		return err
 	}
-	running, err := process.Start(api.path, append(api.env, apiSecret(), "LOG_LEVEL=info", "API_PRIVATE_PORT=0",
-		"RATE_LIMIT_MAX_REQUESTS=1000000000", "AUTH_RATE_LIMIT_MAX=1000000000")...)
+	running, err := process.Start(api.path, append(api.env, apiSettings()...)...)
 	if err != nil {
 		return err
 	}

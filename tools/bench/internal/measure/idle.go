@@ -48,13 +48,7 @@ func (b *Bench) Idle(ctx context.Context) ([]report.Row, error) {
 		if err := mongodb.PrepareSchema(ctx, db.Database(), ""); err != nil {
 			return err
 		}
-<<<<<<< HEAD
-		secret := make([]byte, 48)
-		_, _ = rand.Read(secret) // never fails
-		api.env = append(api.env, "API_PRIVATE_PORT=0", "JWT_SECRET_KEY="+base64.StdEncoding.EncodeToString(secret), "RATE_LIMIT_MAX_REQUESTS=0", "AUTH_RATE_LIMIT_MAX=0")
-=======
-		api.env = append(api.env, apiSecret())
->>>>>>> d07fb70 (feat(bench): requests to the api beside Express with the Node backend's middleware)
+		api.env = append(api.env, apiSettings()...)
 		for _, p := range []program{worker, api} {
 			rows = append(rows, b.starts(ctx, p))
 		}
@@ -65,11 +59,15 @@ func (b *Bench) Idle(ctx context.Context) ([]report.Row, error) {
 	return rows, err
 }
 
-// apiSecret sets a secret without which the api does not start.
-func apiSecret() string {
+// apiSettings are what the api needs beside its address and the database: a
+// secret, and no limits.
+func apiSettings() []string {
 	secret := make([]byte, 48)
 	_, _ = rand.Read(secret) // never fails
-	return "JWT_SECRET_KEY=" + base64.StdEncoding.EncodeToString(secret)
+	return []string{
+		"JWT_SECRET_KEY=" + base64.StdEncoding.EncodeToString(secret), "API_PRIVATE_PORT=0",
+		"RATE_LIMIT_MAX_REQUESTS=0", "AUTH_RATE_LIMIT_MAX=0",
+	}
 }
 
 func (b *Bench) program(name, path, portVariable string, db *engine.Database) (program, error) {
