@@ -66,6 +66,18 @@ build: ## build bin/api, bin/worker and bin/migrate as they ship: static and sta
 	cd worker && CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "$(BIN)/worker" ./cmd/worker
 	cd migrations && CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "$(BIN)/migrate" ./cmd/migrate
 
+.PHONY: run
+run: build ## run the api and the worker in one process each, configured by the environment
+	@tools/run/both single
+
+.PHONY: run-cluster
+run-cluster: build ## the same with WORKER_COUNT processes of each (ENABLE_CLUSTERING=true)
+	@tools/run/both cluster
+
+.PHONY: run-production
+run-production: build ## the same with NODE_ENV=production and the settings of .env.production
+	@tools/run/both production
+
 .PHONY: run-api
 run-api: build ## run the api alone, configured by the environment
 	bin/api

@@ -13,11 +13,12 @@ import (
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/logging"
 	"github.com/etrainer/backend/pkg/redis"
+	"github.com/etrainer/backend/pkg/supervise"
 	"github.com/etrainer/backend/pkg/version"
 )
 
 // serve runs the api, and returns the exit code.
-func serve(ctx context.Context, stderr io.Writer) int {
+func serve(ctx context.Context, stderr io.Writer) (code int) {
 	var cfg config.Config
 	var warnings []string
 	if err := settings.Load(&cfg, settings.Options{Warnings: &warnings}); err != nil {
@@ -33,14 +34,25 @@ func serve(ctx context.Context, stderr io.Writer) int {
 	}
 	defer func() { _ = flush() }() // there is nowhere to report it
 	redis.LogTo(log)
+	child, err := supervise.Inherit()
+	if err != nil {
+		fmt.Fprintln(stderr, "api:", err)
+		return lifecycle.ExitBadConfig
+	}
+	log = child.Log(log)
 	for _, warning := range warnings {
 		log.WarnContext(ctx, "configuration", slog.String("warning", warning))
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "configuration", shown(&cfg)...)
 
+	if child == nil && cfg.Cluster.Clustering {
+		return parent(ctx, cfg, log)
+	}
+	ctx = child.Begin(ctx)
+	defer func() { child.End(code) }()
 	ctx, release := lifecycle.NotifyContext(ctx)
 	defer release()
-	group, err := wire(ctx, cfg, log)
+	group, err := wire(ctx, cfg, log, child)
 	switch {
 	case err == nil:
 		return lifecycle.Run(ctx, log, group, lifecycle.RunOptions{Grace: cfg.Shutdown})

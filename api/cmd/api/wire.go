@@ -33,6 +33,7 @@ import (
 	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/pkg/redis"
+	"github.com/etrainer/backend/pkg/supervise"
 	"github.com/etrainer/backend/pkg/wake"
 	"github.com/etrainer/backend/pkg/wake/rediswake"
 )
@@ -40,12 +41,13 @@ import (
 // wire connects the parts of the program; the group starts and stops them. The
 // port is open when it begins to wait for the database, so that health checks
 // can tell a process that waits from one that is dead.
-func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*lifecycle.Group, error) {
+func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *supervise.Child) (*lifecycle.Group, error) {
 	redisClient, err := cfg.Redis.Open()
 	if err != nil {
 		return nil, err
 	}
-	listener := server.New(server.Options{Address: cfg.Address(), DrainDelay: cfg.DrainDelay, Log: log})
+	listener := server.New(server.Options{Address: cfg.Address(), Open: child.Listener, DrainDelay: cfg.DrainDelay, Log: log})
+	child.CountInFlight(listener.InFlight)
 	registry := metrics.New("api", log)
 	measure, err := middleware.Metrics(registry, time.Now)
 	if err != nil {
@@ -60,10 +62,12 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*lifecycle.
 	if err != nil {
 		return nil, err
 	}
-	if err := listener.Listen(ctx, starting); err != nil {
-		return nil, err
+	if child.AcceptsEarly() {
+		if err := listener.Listen(ctx, starting); err != nil {
+			return nil, err
+		}
 	}
-	group, err := wireDatabase(ctx, cfg, log, parts{redisClient, listener, routing, probes, registry})
+	group, err := wireDatabase(ctx, cfg, log, parts{redisClient, listener, routing, probes, registry, child})
 	if err != nil {
 		return nil, errors.Join(err, listener.Stop(context.WithoutCancel(ctx)), closeRedis(redisClient))
 	}
@@ -77,6 +81,7 @@ type parts struct {
 	routing  server.RouteOptions
 	probes   health.Parts
 	metrics  *metrics.Registry
+	child    *supervise.Child // nil = this process has no parent
 }
 
 // wireDatabase waits for the database, and connects what uses it.
@@ -136,7 +141,12 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group := lifecycle.NewGroup(log)
 	group.Add("database", hooks{stop: client.Close})
 	group.Add("redis", hooks{stop: func(context.Context) error { return closeRedis(p.redis) }})
-	group.Add("private port", private(cfg, p.metrics, log))
+	privately := private(cfg, p.child, p.metrics, log)
+	group.Add("private port", privately)
+	group.Add("private address", hooks{start: func(context.Context) error {
+		p.child.ServesPrivately(privately.Address().String())
+		return nil
+	}})
 	group.Add("server clock", clock)
 	group.Add("cache listener", cached.listener)
 	group.Add("job counts", counts)
@@ -144,6 +154,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group.Add("expired sessions", hooks{start: accounts.RemoveExpired})
 	group.Add("presence", presence.New(presence.Options{Registry: registry, ID: instance, Now: clock.Now, Log: log}))
 	group.Add("listener", p.listener)
+	group.Add("readiness", p.child.Readiness())
 	return group, nil
 }
 

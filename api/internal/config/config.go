@@ -18,6 +18,7 @@ import (
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/redis"
 	"github.com/etrainer/backend/pkg/schedule"
+	"github.com/etrainer/backend/pkg/supervise"
 )
 
 // Config is the configuration of the api.
@@ -26,6 +27,7 @@ type Config struct {
 	Environment string `env:"NODE_ENV" envDefault:"development" help:"production = log as JSON, at info level"`
 	LogLevel    string `env:"LOG_LEVEL" help:"debug, info, warn or error; default info in production, else debug"`
 
+	Cluster supervise.Env
 	MongoDB mongodb.Env
 	Redis   redis.Env
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jonboulle/clockwork"
+
+	"github.com/etrainer/backend/pkg/drain"
 )
 
 // The times of the listener. A route that needs longer, such as an upload,
@@ -34,7 +35,10 @@ type Options struct {
 	DrainDelay time.Duration
 	// Clock times the delay. nil = the real one.
 	Clock clockwork.Clock
-	Log   *slog.Logger
+	// Open replaces the opening of Address; it may answer nil, to leave that to
+	// the server.
+	Open func() (net.Listener, error)
+	Log  *slog.Logger
 }
 
 // Server is the listener, as a lifecycle.Service. Listen opens the port early;
@@ -48,9 +52,10 @@ type Server struct {
 
 	turn    chan struct{} // held by one Listen, Start or Stop at a time
 	real    http.Handler
-	http    *http.Server // nil while the port is closed
+	serving *drain.Server // nil while the port is closed
 	address net.Addr
-	served  chan struct{} // closed when http.Serve has returned
+
+	inFlight atomic.Int64
 }
 
 // New returns a Server that is not listening.
@@ -88,18 +93,18 @@ func (s *Server) Start(ctx context.Context) error {
 }
 
 func (s *Server) open(ctx context.Context, handler http.Handler) error {
-	if s.http != nil {
+	if s.serving != nil {
 		return nil
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Address)
+	listener, err := s.listen(ctx)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", s.options.Address, err)
+		return err
 	}
 	s.draining.Store(false)
 	s.current.Store(&handler)
 	// Requests outlive the context of the start.
 	base := context.WithoutCancel(ctx)
-	s.http = &http.Server{
+	s.serving = drain.New(&http.Server{
 		Handler:           http.HandlerFunc(s.serveHTTP),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -108,29 +113,46 @@ func (s *Server) open(ctx context.Context, handler http.Handler) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.options.Log.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return base },
-	}
-	s.address, s.served = listener.Addr(), make(chan struct{})
-	go serve(s.http, listener, s.served, s.failed)
+	}, listener)
+	s.address = listener.Addr()
+	go serve(s.serving, s.failed)
 	s.options.Log.InfoContext(ctx, "listening", slog.String("address", s.address.String()))
 	return nil
 }
 
+func (s *Server) listen(ctx context.Context) (net.Listener, error) {
+	if s.options.Open != nil {
+		if listener, err := s.options.Open(); listener != nil || err != nil {
+			return listener, err
+		}
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", s.options.Address, err)
+	}
+	return listener, nil
+}
+
+func serve(server *drain.Server, failed chan<- error) {
+	if err := server.Serve(); err != nil {
+		select {
+		case failed <- err:
+		default: // an older failure is still there
+		}
+	}
+}
+
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	s.inFlight.Add(1)
+	defer s.inFlight.Add(-1)
 	if s.Draining() { // let balancers forget the connection before it is closed under a request
 		w.Header().Set("Connection", "close")
 	}
 	(*s.current.Load()).ServeHTTP(w, r)
 }
 
-func serve(server *http.Server, listener net.Listener, served chan<- struct{}, failed chan<- error) {
-	defer close(served)
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		select {
-		case failed <- fmt.Errorf("serve %s: %w", listener.Addr(), err):
-		default: // an older failure is still there
-		}
-	}
-}
+// InFlight is how many requests are being answered.
+func (s *Server) InFlight() int { return int(s.inFlight.Load()) }
 
 // Stop makes Draining true, waits for the drain delay, closes the port, and
 // waits until the requests that are going on have ended. Those that last longer
@@ -140,7 +162,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		return err
 	}
 	defer s.leave()
-	if s.http == nil {
+	if s.serving == nil {
 		return nil
 	}
 	s.draining.Store(true)
@@ -150,12 +172,8 @@ func (s *Server) Stop(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = fmt.Errorf("requests were cut off: %w", errors.Join(err, s.http.Close()))
-	}
-	<-s.served
-	s.http = nil
+	err := s.serving.Stop(ctx)
+	s.serving = nil
 	return err
 }
 

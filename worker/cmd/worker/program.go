@@ -38,6 +38,15 @@ type program struct {
 	client atomic.Pointer[mongodb.Client]
 	redis  *redis.Client
 	parts  *lifecycle.Group
+	runner atomic.Pointer[runner.Runner]
+}
+
+// inFlight is how many jobs this process holds.
+func (p *program) inFlight() int {
+	if running := p.runner.Load(); running != nil {
+		return running.InFlight()
+	}
+	return 0
 }
 
 var errNotConnected = errors.New("not connected to MongoDB yet")
@@ -113,7 +122,9 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 		parts.Add("settings", own)
 		settings = own
 	}
-	parts.Add("runner", runner.New(options))
+	running := runner.New(options)
+	p.runner.Store(running)
+	parts.Add("runner", running)
 	p.metrics.MustRegister(backlog.New(store, namesOf(options.Handlers), nil, p.log))
 	parts.Add("scheduler", scheduler.New(scheduler.Options{
 		Store: store, Jobs: catalog.ETrainer(p.cfg.Timezone), Subscriber: settings, Log: p.log,

@@ -12,13 +12,14 @@ import (
 	"github.com/etrainer/backend/pkg/logging"
 	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/redis"
+	"github.com/etrainer/backend/pkg/supervise"
 	"github.com/etrainer/backend/pkg/version"
 	"github.com/etrainer/backend/worker/internal/config"
 	"github.com/etrainer/backend/worker/internal/probe"
 )
 
 // serve is the worker program; it returns its exit code.
-func serve(ctx context.Context) int {
+func serve(ctx context.Context) (code int) {
 	var cfg config.Config
 	var warnings []string
 	if err := baseconfig.Load(&cfg, baseconfig.Options{Warnings: &warnings}); err != nil {
@@ -37,13 +38,32 @@ func serve(ctx context.Context) int {
 	}
 	defer func() { _ = sync() }()
 	redis.LogTo(log)
+	child, err := supervise.Inherit()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "worker: "+err.Error())
+		return lifecycle.ExitBadConfig
+	}
+	log = child.Log(log)
 	for _, warning := range warnings {
 		log.WarnContext(ctx, "configuration", slog.String("warning", warning))
 	}
 	registry := metrics.New("worker", log)
+	if child == nil && cfg.Cluster.Clustering {
+		return parent(ctx, &cfg, registry, log)
+	}
+	ctx = child.Begin(ctx)
+	defer func() { child.End(code) }()
+	host, port := cfg.Host, cfg.Port
+	if child != nil {
+		host, port = "127.0.0.1", 0 // the parent has the private port, and asks here
+	}
 	p := &program{cfg: &cfg, log: log, metrics: registry}
+	private := probe.New(host, port, p.ready, registry.Handler(), log)
 	group := lifecycle.NewGroup(log)
-	group.Add("probe", probe.New(cfg.Host, cfg.Port, p.ready, registry.Handler(), log)) // answers before the database does
+	group.Add("probe", private) // answers before the database does
+	group.Add("private address", announcement{child, private})
 	group.Add("program", p)
+	child.CountInFlight(p.inFlight)
+	group.Add("readiness", child.Readiness())
 	return lifecycle.Run(ctx, log, group, lifecycle.RunOptions{Grace: cfg.ShutdownTimeout})
 }

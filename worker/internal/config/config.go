@@ -12,6 +12,7 @@ import (
 	"github.com/etrainer/backend/pkg/push/expo"
 	"github.com/etrainer/backend/pkg/push/fcm"
 	"github.com/etrainer/backend/pkg/redis"
+	"github.com/etrainer/backend/pkg/supervise"
 	"github.com/etrainer/backend/worker/internal/backup/backupenv"
 )
 
@@ -20,8 +21,9 @@ type Config struct {
 	Environment string `env:"NODE_ENV" envDefault:"development" help:"production or development; production logs JSON"`
 	LogLevel    string `env:"LOG_LEVEL" help:"debug, info, warn or error; default info in production, else debug"`
 
-	Mongo mongodb.Env
-	Redis redis.Env
+	Cluster supervise.Env
+	Mongo   mongodb.Env
+	Redis   redis.Env
 
 	Backup backupenv.Env
 
