@@ -1,7 +1,11 @@
 package main
 
 import (
+	"time"
+
 	"github.com/etrainer/backend/pkg/ledger/mongoledger"
+	"github.com/etrainer/backend/pkg/limit"
+	"github.com/etrainer/backend/pkg/limit/redislimit"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/push"
 	"github.com/etrainer/backend/pkg/push/expo"
@@ -52,10 +56,14 @@ func (p *program) pushProviders() []push.Provider {
 
 // courier puts each provider behind its limits, retries and breaker.
 func (p *program) courier(providers []push.Provider) *push.Courier {
-	measured := push.NewMetrics(p.metrics)
+	options := push.SenderOptions{Metrics: push.NewMetrics(p.metrics), Log: p.log}
 	senders := make([]*push.Sender, len(providers))
 	for i, provider := range providers {
-		senders[i] = push.NewSender(provider, push.SenderOptions{Metrics: measured, Log: p.log})
+		if p.redis != nil { // else each process keeps the whole rate by itself
+			store := limit.NewFallback(redislimit.New(p.redis), limit.NewMemory(time.Now), p.log)
+			options.Limiter = push.NewSharedLimiter(store, provider.Name(), provider.Limits().PerSecond)
+		}
+		senders[i] = push.NewSender(provider, options)
 	}
 	return push.NewCourier(senders...)
 }
