@@ -21,7 +21,7 @@ var levels = map[string]int{
 	// Level 0 knows nothing of jobs.
 	"redact": 0, "errs": 0, "lifecycle": 0, "config": 0, "logging": 0, "metrics": 0, "version": 0, "drain": 0,
 	// Level 1 is vocabulary, without I/O.
-	"job": 1, "schedule": 1, "catalog": 1, "schema": 1,
+	"job": 1, "schedule": 1, "catalog": 1, "schema": 1, "mediafile": 1,
 	// Level 2 is ports, and what is built on them.
 	"queue": 2, "wake": 2, "fleet": 2, "runner": 2, "cache": 2, "limit": 2, "media": 2, "push": 2, "ledger": 2, "supervise": 2,
 	// Level 3 is adapters; these two are the connections that the others use.
