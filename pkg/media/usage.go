@@ -1,6 +1,9 @@
 package media
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Usage is what is used of a store. Its JSON is what the api answers.
 type Usage struct {
@@ -35,4 +38,13 @@ type Credits struct {
 type RateLimit struct {
 	Allowed, Remaining int
 	ResetAt            time.Time
+}
+
+// Percentage is part of whole in percent, with two decimals; 0 when there is
+// no whole.
+func Percentage(part, whole float64) float64 {
+	if whole <= 0 {
+		return 0
+	}
+	return math.Round(part/whole*10000) / 100
 }
