@@ -88,13 +88,9 @@ func (i Index) String() string {
 func Collections(jobs string) []Collection {
 	all := Queue(jobs)
 	all = append(all, Accounts()...)
-<<<<<<< HEAD
 	all = append(all, Learning()...)
-	return append(all, Notifying()...)
-=======
-	all = append(all, Media()...)
-	return append(all, Learning()...)
->>>>>>> bb545c0 (feat(media): files on the local disk, and the records of who owns them)
+	all = append(all, Notifying()...)
+	return append(all, Media()...)
 }
 
 // Find returns a collection of Collections by name.

@@ -28,6 +28,7 @@ import (
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/limit"
 	"github.com/etrainer/backend/pkg/limit/redislimit"
+	"github.com/etrainer/backend/pkg/media/mediamongo"
 	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue"
@@ -125,10 +126,15 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	accounts := authmongo.New(database, clock.Now, log)
 	authRoutes := auth.NewService(accounts, accounts, tokens(cfg, clock), auth.NewPasswords(cfg.BcryptRounds))
 
+	uploadRoutes, storage, err := wireMedia(cfg.Media, mediamongo.New(database), clock.Now, log)
+	if err != nil {
+		return nil, errors.Join(err, client.Close(ctx))
+	}
+
 	p.probes.Database, p.probes.DatabaseName, p.probes.DatabaseHost = client, database.Name(), client.Target().Host
-	p.probes.Jobs, p.probes.Fallback = queueRoutes.Health, client.Target().Fallback
+	p.probes.Jobs, p.probes.Fallback, p.probes.Storage = queueRoutes.Health, client.Target().Fallback, storage
 	p.probes.Memory = func(ctx context.Context) cache.Layer { return cached.memory.Stats(ctx).Layers[0] }
-	routes, err := server.Routes(p.routing, health.NewHandler(p.probes), authRoutes, queueRoutes, state)
+	routes, err := server.Routes(p.routing, health.NewHandler(p.probes), authRoutes, queueRoutes, state, uploadRoutes)
 	if err == nil {
 		err = register(p.metrics, client.Collector(), cache.NewCollector(cached.layers))
 	}

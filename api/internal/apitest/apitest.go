@@ -27,9 +27,13 @@ import (
 	"github.com/etrainer/backend/api/internal/openapi/openapitest"
 	"github.com/etrainer/backend/api/internal/server"
 	"github.com/etrainer/backend/api/internal/system"
+	"github.com/etrainer/backend/api/internal/uploads"
 	"github.com/etrainer/backend/pkg/cache"
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
+	"github.com/etrainer/backend/pkg/media"
+	"github.com/etrainer/backend/pkg/media/localdisk"
+	"github.com/etrainer/backend/pkg/media/mediamongo"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
@@ -53,6 +57,10 @@ type Options struct {
 	Waker wake.Publisher
 	// Log receives the log. nil = nothing is logged.
 	Log *slog.Logger
+	// MediaDir is the folder of uploaded files. "" = one of the test's own.
+	MediaDir string
+	// Media keeps new uploads. nil = the folder does.
+	Media media.Store
 	// OneSecret signs refresh tokens with AccessSecret, as the Node backend does
 	// without JWT_REFRESH_SECRET.
 	OneSecret bool
@@ -107,11 +115,25 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 	}
 	service := auth.NewService(accounts, accounts, auth.NewTokens(secrets), auth.NewPasswords(bcrypt.MinCost))
 	handler := jobs.NewHandler(producer, store, registry, definitions, zone)
+	records := mediamongo.New(db)
+	if o.MediaDir == "" {
+		o.MediaDir = t.TempDir()
+	}
+	disk, err := localdisk.Open(o.MediaDir, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := uploads.Options{
+		Store: disk, Files: disk, Records: records, Limits: MediaLimits(), Incoming: disk.Incoming(), Now: o.Now, Log: o.Log,
+	}
+	if o.Media != nil {
+		files.Store, files.Others = o.Media, []media.Store{disk}
+	}
 	probes := health.NewHandler(health.Parts{
 		Database: pinger{db}, DatabaseName: db.Name(), DatabaseHost: "db.test:27018",
 		Jobs: handler.Health, Draining: func() bool { return false }, Now: o.Now, StartedAt: o.Now(), Log: o.Log,
 	})
-	for _, prepare := range []func(context.Context) error{store.Prepare, accounts.Prepare} {
+	for _, prepare := range []func(context.Context) error{store.Prepare, accounts.Prepare, records.Prepare} {
 		if err := prepare(t.Context()); err != nil {
 			t.Fatalf("prepare: %v", err)
 		}
@@ -135,11 +157,16 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 		Database: pinger{db}, Cache: memory, Board: board, Fleet: registry, Instance: Instance,
 		Environment: "test", Now: o.Now, StartedAt: time.Now(), Log: o.Log,
 	})
-	routes, err := server.Routes(RouteOptions(o.Log), probes, service, handler, state)
+	routes, err := server.Routes(RouteOptions(o.Log), probes, service, handler, state, uploads.NewHandler(files))
 	if err != nil {
 		t.Fatalf("routes: %v", err)
 	}
 	return routes, store, registry
+}
+
+// MediaLimits are the greatest uploads, those of the defaults.
+func MediaLimits() map[media.Kind]int64 {
+	return map[media.Kind]int64{media.Image: 10 << 20, media.Audio: 50 << 20, media.Video: 100 << 20, media.Document: 20 << 20}
 }
 
 // RouteOptions are the options of the routes of an API.

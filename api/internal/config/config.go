@@ -53,6 +53,7 @@ type Config struct {
 	PrivatePort  int    `env:"API_PRIVATE_PORT" envDefault:"9090" help:"private port of /metrics; 0 = any free one"`
 	CacheTTL     int    `env:"CACHE_TTL_SECONDS" envDefault:"300" help:"how long the leaderboard is served before it is made anew"`
 	CacheMaxSize int    `env:"CACHE_MAX_SIZE" envDefault:"1000" help:"values of up to 16 KiB that the cache in memory holds; a larger one counts as several"`
+	Media        Media
 
 	JobsCollection string `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"collection of the jobs, shared with Node's Agenda"`
 	JobsTimezone   string `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"time zone of schedules and phrases that name none"`
@@ -114,6 +115,7 @@ func (c Config) Validate() error {
 		inRange("CACHE_MAX_SIZE", int64(c.CacheMaxSize), 1, 1_000_000),
 		checkOrigins(c.AllowedOrigins),
 		checkProxies(c.TrustedProxies),
+		c.Media.Validate(),
 		inRange("BODY_LIMIT", c.BodyLimit, 1<<10, 100<<20),
 		c.checkLimits(),
 		notNegative("API_SHUTDOWN_TIMEOUT", c.Shutdown),

@@ -37,7 +37,7 @@ type services struct {
 	Database     database   `json:"database"`
 	Cache        caches     `json:"cache"`
 	JobScheduler any        `json:"jobScheduler"` // jobs.SchedulerHealth or a status
-	Cloudinary   statusOnly `json:"cloudinary"`
+	Cloudinary   cloudinary `json:"cloudinary"`
 }
 
 // database is connected (readyState 1) or not (0). Name, host and port are
@@ -109,6 +109,9 @@ func (s services) faults() []string {
 	if s.Cache.Redis.Status == redisUnavailable {
 		faults = append(faults, "Redis does not answer")
 	}
+	if s.Cloudinary.Status == "error" {
+		faults = append(faults, "Cloudinary does not answer")
+	}
 	return faults
 }
 
@@ -130,7 +133,7 @@ func (h *Handler) look(ctx context.Context) services {
 	seen := services{
 		Database:     database{Collections: collections},
 		JobScheduler: statusOnly{"error"},
-		Cloudinary:   statusOnly{"not_configured"},
+		Cloudinary:   h.lookAtStorage(ctx),
 	}
 	seen.Database.Fallback = h.parts.Fallback
 	if h.parts.Memory != nil {

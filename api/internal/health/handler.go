@@ -12,6 +12,7 @@ import (
 	"github.com/etrainer/backend/api/internal/jobs"
 	"github.com/etrainer/backend/api/internal/web"
 	"github.com/etrainer/backend/pkg/cache"
+	"github.com/etrainer/backend/pkg/media"
 )
 
 // probeTimeout bounds every look at whether another process is there, so that
@@ -46,6 +47,8 @@ type Parts struct {
 	Redis func(ctx context.Context) error
 	// Jobs tells about the queue.
 	Jobs func(ctx context.Context) (jobs.SchedulerHealth, error)
+	// Storage keeps uploads; nil = not there yet.
+	Storage media.Store
 	// Draining reports whether the process is about to stop.
 	Draining func() bool
 	// Now is the clock, StartedAt when the process started.

@@ -14,6 +14,7 @@ import (
 	"github.com/etrainer/backend/api/internal/middleware"
 	"github.com/etrainer/backend/api/internal/openapi"
 	"github.com/etrainer/backend/api/internal/system"
+	"github.com/etrainer/backend/api/internal/uploads"
 	"github.com/etrainer/backend/api/internal/web"
 	"github.com/etrainer/backend/pkg/errs"
 )
@@ -30,15 +31,15 @@ type RouteOptions struct {
 }
 
 // Routes returns the handler of the whole api.
-func Routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler, state *system.Handler) (http.Handler, error) {
-	engine, err := routes(o, probes, accounts, queue, state)
+func Routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler, state *system.Handler, files *uploads.Handler) (http.Handler, error) {
+	engine, err := routes(o, probes, accounts, queue, state, files)
 	if err != nil {
 		return nil, err
 	}
 	return tolerant(engine), nil
 }
 
-func routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler, state *system.Handler) (*gin.Engine, error) {
+func routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler, state *system.Handler, files *uploads.Handler) (*gin.Engine, error) {
 	engine, err := newEngine(o)
 	if err != nil {
 		return nil, err
@@ -50,7 +51,12 @@ func routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queu
 	queue.Routes(api.Group("/system/jobs", accounts.Admin()))
 	state.Public(api.Group("/system"))
 	state.Admin(api.Group("/system", accounts.Admin()), middleware.StrictLimit(o.Options))
+	files.Routes(api.Group("/uploads", accounts.LoggedIn()))
 	openapi.Routes(api)
+
+	// Uploads bound their bodies and times by themselves.
+	files.UploadRoutes(engine.Group("/api/uploads", middleware.UploadLimit(o.Options), accounts.LoggedIn()))
+	files.FileRoutes(engine)
 
 	engine.NoRoute(web.Handle("", notFound))
 	return engine, nil

@@ -40,6 +40,10 @@ func rewritten(r *http.Request, escaped string) *http.Request {
 	return copied
 }
 
+// spanning is the parameter that may have slashes: the ids of files have some,
+// which clients send escaped or as they are.
+const spanning = ":publicId"
+
 // pattern is the path of a route in its parts; a part that begins with a colon
 // is a parameter.
 type pattern []string
@@ -53,7 +57,9 @@ func patternsOf(engine *gin.Engine) []pattern {
 	}
 	slices.SortFunc(paths, func(a, b string) int {
 		// '~' sorts after every sign that a path of ours has.
-		return strings.Compare(strings.ReplaceAll(a, "/:", "/~"), strings.ReplaceAll(b, "/:", "/~"))
+		// Of two that begin alike, the longer one is first: the other's spanning
+		// parameter would take its end.
+		return strings.Compare(strings.ReplaceAll(a, "/:", "/~")+"~", strings.ReplaceAll(b, "/:", "/~")+"~")
 	})
 	var patterns []pattern
 	for _, path := range slices.Compact(paths) {
@@ -70,11 +76,24 @@ func canonical(patterns []pattern, path string) string {
 		parts = parts[:last]
 	}
 	for _, p := range patterns {
-		if p.matches(parts) {
+		if parts := p.gather(parts); p.matches(parts) {
 			return p.fill(parts)
 		}
 	}
 	return path
+}
+
+// gather makes one part, with escaped slashes, of those that the spanning
+// parameter takes.
+func (p pattern) gather(parts []string) []string {
+	at := slices.Index(p, spanning)
+	extra := len(parts) - len(p)
+	if at < 0 || extra <= 0 || slices.Contains(parts[at:at+extra+1], "") {
+		return parts
+	}
+	gathered := slices.Clone(parts[:at])
+	gathered = append(gathered, strings.Join(parts[at:at+extra+1], "%2F"))
+	return append(gathered, parts[at+extra+1:]...)
 }
 
 func (p pattern) matches(parts []string) bool {

@@ -49,8 +49,9 @@ func (h *Handler) receive(s slot) web.Handler {
 		limit := int64(s.most)*h.options.Limits[s.kind] + overhead
 		ctx, cancel := context.WithTimeout(c.Request.Context(), longest)
 		defer cancel()
-		body := c.Request.Body
-		c.Request = c.Request.WithContext(ctx)
+		request, body := c.Request, c.Request.Body
+		c.Request = request.WithContext(ctx)
+		defer func() { c.Request = request }() // its context tells whether the client has gone
 		c.Request.Body = http.MaxBytesReader(c.Writer, body, limit)
 		files, err := h.read(c, s)
 		defer discard(files)

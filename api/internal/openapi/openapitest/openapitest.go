@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -126,6 +127,9 @@ type document struct {
 // parameter stands for a segment that may be anything.
 const parameter = "{}"
 
+// spanning stands for one or more segments: ids of files have slashes.
+const spanning = "{*}"
+
 // path is one entry of paths, its segments in small letters.
 type path struct {
 	name     string
@@ -162,6 +166,9 @@ func segmentsOf(name string) []string {
 	for i, segment := range segments {
 		if strings.HasPrefix(segment, "{") {
 			segments[i] = parameter
+			if segment == "{publicid}" || segment == "{path}" {
+				segments[i] = spanning
+			}
 		}
 	}
 	return segments
@@ -196,12 +203,16 @@ func (d *document) find(method, target string) (operation map[string]any, pointe
 
 // match compares segments, and counts those that are no parameters.
 func match(segments, given []string) (fixed int, ok bool) {
+	if at := slices.Index(segments, spanning); at >= 0 && len(given) >= len(segments) {
+		rest := len(given) - (len(segments) - at - 1) // where what follows it begins
+		given = append(append(slices.Clone(given[:at]), strings.Join(given[at:rest], "/")), given[rest:]...)
+	}
 	if len(segments) != len(given) {
 		return 0, false
 	}
 	for i, segment := range segments {
 		switch segment {
-		case parameter:
+		case parameter, spanning:
 			if given[i] == "" {
 				return 0, false
 			}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -145,8 +146,8 @@ func (o upOptions) runPrograms(ctx context.Context, out io.Writer, signals <-cha
 		fmt.Sprintf("PORT=%d", where.api), fmt.Sprintf("WORKER_PORT=%d", where.worker),
 		fmt.Sprintf("API_PRIVATE_PORT=%d", where.apiPrivate),
 	)
-	api := process.Start(ctx, process.Spec{Name: "api   ", Path: o.api, Env: shared, Out: out})
-	worker := process.Start(ctx, process.Spec{Name: "worker", Path: o.worker, Env: append(shared, o.backups()...), Out: out})
+	api := process.Start(ctx, process.Spec{Name: "api   ", Path: o.api, Env: slices.Concat(shared, o.media()), Out: out})
+	worker := process.Start(ctx, process.Spec{Name: "worker", Path: o.worker, Env: slices.Concat(shared, o.backups()), Out: out})
 	children := []*process.Child{worker, api}
 	defer func() {
 		for _, child := range children {
@@ -180,6 +181,14 @@ func (o upOptions) runPrograms(ctx context.Context, out io.Writer, signals <-cha
 			return drain(out, children, signals)
 		}
 	}
+}
+
+// media keeps uploads in the data folder, unless the environment says where.
+func (o upOptions) media() []string {
+	if os.Getenv("MEDIA_DIR") != "" {
+		return nil
+	}
+	return []string{"MEDIA_DIR=" + filepath.Join(o.dir, "media")}
 }
 
 // backups tells the worker where to keep them, unless the environment does.

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/etrainer/backend/api/internal/config"
+	"github.com/etrainer/backend/api/internal/uploads"
+	"github.com/etrainer/backend/pkg/media"
+	"github.com/etrainer/backend/pkg/media/cloudinary"
+	"github.com/etrainer/backend/pkg/media/localdisk"
+)
+
+// wireMedia returns the routes of uploads and their store: Cloudinary when it
+// is configured, else the local disk. The disk serves what it has either way,
+// and receives what goes to Cloudinary.
+func wireMedia(cfg config.Media, records media.Records, now func() time.Time, log *slog.Logger) (*uploads.Handler, media.Store, error) {
+	disk, err := localdisk.Open(cfg.Dir, time.Now) // the clock of its files
+	if err != nil {
+		return nil, nil, err
+	}
+	options := uploads.Options{
+		Store: disk, Files: disk, Records: records, Limits: cfg.Limits(), Incoming: disk.Incoming(),
+		BaseURL: cfg.BaseURL, Now: now, Log: log,
+	}
+	if cfg.Cloudinary() {
+		cloud, err := cloudinary.New(cloudinary.Options{
+			CloudName: cfg.CloudName, APIKey: cfg.APIKey, APISecret: cfg.APISecret.Reveal(), Address: cfg.Address,
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		options.Store, options.Others = cloud, []media.Store{disk}
+	}
+	return uploads.NewHandler(options), options.Store, nil
+}

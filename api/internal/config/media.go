@@ -1,0 +1,68 @@
+package config
+
+import (
+	"errors"
+	"net/url"
+
+	"github.com/etrainer/backend/pkg/config"
+	"github.com/etrainer/backend/pkg/media"
+)
+
+// Media is where uploads go, and how great they may be.
+type Media struct {
+	Dir      string `env:"MEDIA_DIR" envDefault:"media" help:"folder of uploaded files on the local disk"`
+	BaseURL  string `env:"MEDIA_BASE_URL" help:"origin in the addresses of those files, such as https://api.example.com; default the host that a request names"`
+	Image    int64  `env:"MAX_FILE_SIZE_MB" envDefault:"10" help:"greatest picture in MiB"`
+	Audio    int64  `env:"MAX_AUDIO_SIZE_MB" envDefault:"50" help:"greatest sound in MiB"`
+	Video    int64  `env:"MAX_VIDEO_SIZE_MB" envDefault:"100" help:"greatest film in MiB"`
+	Document int64  `env:"MAX_DOCUMENT_SIZE_MB" envDefault:"20" help:"greatest document in MiB"`
+
+	CloudName string        `env:"CLOUDINARY_CLOUD_NAME" help:"Cloudinary account of uploads; default the local disk"`
+	APIKey    string        `env:"CLOUDINARY_API_KEY" help:"key of that account"`
+	APISecret config.Secret `env:"CLOUDINARY_API_SECRET" help:"secret of that account"`
+	Address   string        `env:"CLOUDINARY_UPLOAD_PREFIX" help:"where Cloudinary's api is; default https://api.cloudinary.com"`
+}
+
+// Cloudinary reports whether an account is configured.
+func (m Media) Cloudinary() bool { return m.CloudName != "" }
+
+// Limits are the greatest files in bytes.
+func (m Media) Limits() map[media.Kind]int64 {
+	return map[media.Kind]int64{
+		media.Image: m.Image << 20, media.Audio: m.Audio << 20, media.Video: m.Video << 20, media.Document: m.Document << 20,
+	}
+}
+
+// Validate reports every mistake, as config.Problem joined.
+func (m Media) Validate() error {
+	return errors.Join(
+		inRange("MAX_FILE_SIZE_MB", m.Image, 1, 1024),
+		inRange("MAX_AUDIO_SIZE_MB", m.Audio, 1, 1024),
+		inRange("MAX_VIDEO_SIZE_MB", m.Video, 1, 1024),
+		inRange("MAX_DOCUMENT_SIZE_MB", m.Document, 1, 1024),
+		m.checkBase(),
+		m.checkAccount(),
+	)
+}
+
+func (m Media) checkBase() error {
+	base, err := url.Parse(m.BaseURL)
+	if m.BaseURL == "" || err == nil && base.Host != "" && m.BaseURL == base.Scheme+"://"+base.Host {
+		return nil
+	}
+	return config.Problem{
+		Variable: "MEDIA_BASE_URL", Value: m.BaseURL, Fault: "is not an origin",
+		Mend: "set it to one such as https://api.example.com, without a path",
+	}
+}
+
+func (m Media) checkAccount() error {
+	set := m.CloudName != ""
+	if (m.APIKey != "") == set && (m.APISecret.Reveal() != "") == set {
+		return nil
+	}
+	return config.Problem{
+		Variable: "CLOUDINARY_CLOUD_NAME", Value: m.CloudName, Fault: "has no key and secret beside it, or they have no name",
+		Mend: "set CLOUDINARY_CLOUD_NAME, CLOUDINARY_API_KEY and CLOUDINARY_API_SECRET, or none of them",
+	}
+}

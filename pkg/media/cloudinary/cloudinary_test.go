@@ -1,0 +1,106 @@
+package cloudinary_test
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/etrainer/backend/pkg/media"
+	"github.com/etrainer/backend/pkg/media/cloudinary"
+	"github.com/etrainer/backend/pkg/media/mediatest"
+	"github.com/etrainer/backend/pkg/mediafile"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t *testing.T, cloud *mediatest.Cloud, change func(*cloudinary.Options)) *cloudinary.Store {
+	t.Helper()
+	o := cloudinary.Options{CloudName: mediatest.CloudName, APIKey: mediatest.APIKey, APISecret: mediatest.APISecret, Address: cloud.URL}
+	if change != nil {
+		change(&o)
+	}
+	store, err := cloudinary.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	return store
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	cloud := mediatest.NewCloud(t)
+	mediatest.Run(t, open(t, cloud, nil))
+}
+
+// TestRealAccount is the same with a real account.
+func TestRealAccount(t *testing.T) {
+	name := os.Getenv("CLOUDINARY_TEST_CLOUD_NAME")
+	if name == "" {
+		t.Skip("CLOUDINARY_TEST_CLOUD_NAME, CLOUDINARY_TEST_API_KEY and CLOUDINARY_TEST_API_SECRET name no account")
+	}
+	store, err := cloudinary.New(cloudinary.Options{
+		CloudName: name, APIKey: os.Getenv("CLOUDINARY_TEST_API_KEY"), APISecret: os.Getenv("CLOUDINARY_TEST_API_SECRET"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	mediatest.Run(t, store)
+}
+
+// TestWrongSecret is no outage, and opens nothing.
+func TestWrongSecret(t *testing.T) {
+	t.Parallel()
+	cloud := mediatest.NewCloud(t)
+	store := open(t, cloud, func(o *cloudinary.Options) { o.APISecret = "another" })
+	for range 5 {
+		_, err := store.Put(t.Context(), mediatest.Received(t, media.Image, mediafile.PNG))
+		if _, away := errors.AsType[*media.UnavailableError](err); err == nil || away || store.Ready() != nil {
+			t.Errorf("Put = %v, Ready = %v", err, store.Ready())
+		}
+	}
+	if cloud.Assets() != 0 || cloud.Requests() != 5 {
+		t.Errorf("%d files, %d requests; a wrong signature must not be tried again", cloud.Assets(), cloud.Requests())
+	}
+}
+
+// TestIllness: every illness is an UnavailableError, the breaker opens, refuses
+// without a request, and closes by itself.
+func TestIllness(t *testing.T) {
+	t.Parallel()
+	for name, mood := range map[string]mediatest.Mood{
+		"failing": mediatest.Failing, "limited": mediatest.Limited, "cutting": mediatest.Cutting, "mute": mediatest.Mute,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cloud := mediatest.NewCloud(t)
+			store := open(t, cloud, func(o *cloudinary.Options) {
+				o.UploadTimeout, o.BreakFor = 200*time.Millisecond, 2*time.Second
+			})
+			cloud.Be(mood)
+			for range 4 {
+				_, err := store.Put(t.Context(), mediatest.Received(t, media.Image, mediafile.PNG))
+				away, ok := errors.AsType[*media.UnavailableError](err)
+				if !ok || away.RetryAfter == 0 {
+					t.Fatalf("Put = %v, want UnavailableError", err)
+				}
+			}
+			seen := cloud.Requests()
+			cloud.Be(mediatest.Well)
+			if _, err := store.Put(t.Context(), mediatest.Received(t, media.Image, mediafile.PNG)); err == nil && cloud.Requests() == seen {
+				t.Error("the open breaker let an upload through without a request")
+			}
+			deadline := time.Now().Add(30 * time.Second)
+			for store.Ready() != nil && time.Now().Before(deadline) {
+				<-time.After(20 * time.Millisecond)
+			}
+			if _, err := store.Put(t.Context(), mediatest.Received(t, media.Image, mediafile.PNG)); err != nil {
+				t.Errorf("after the illness: %v", err)
+			}
+		})
+	}
+}
