@@ -119,7 +119,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 		Cache: cached.cache, TTL: time.Duration(cfg.CacheTTL) * time.Second, Now: clock.Now, Log: log,
 	})
 	state := system.NewHandler(system.Parts{
-		Database: client, Cache: cached.cache, Board: board, Fleet: registry, Instance: instance,
+		Database: client, Cache: cached.cache, Board: board, Fleet: registry, Instance: instance, Parent: p.child.Status,
 		Environment: cfg.Environment, Now: clock.Now, StartedAt: p.probes.StartedAt, Log: log,
 	})
 

@@ -12,6 +12,7 @@ import (
 	"github.com/etrainer/backend/pkg/cache"
 	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/supervise"
 )
 
 // probeTimeout bounds the question whether the database answers.
@@ -34,6 +35,9 @@ type Parts struct {
 	Fleet    fleet.Registry
 	// Instance is the id of this process in the fleet.
 	Instance string
+	// Parent is what the parent of this process last said of its children; false
+	// = it has none, or none has spoken yet. nil = it has none.
+	Parent func() (supervise.Status, bool)
 	// Environment is NODE_ENV.
 	Environment string
 	// Now is the database server's clock, in which instances expire.
