@@ -78,6 +78,10 @@ run-cluster: build ## the same with WORKER_COUNT processes of each (ENABLE_CLUST
 run-production: build ## the same with NODE_ENV=production and the settings of .env.production
 	@tools/run/both production
 
+.PHONY: migrate
+migrate: build ## bring the database of the environment to this schema; ARGS=plan shows what that does
+	bin/migrate $(or $(ARGS),up)
+
 .PHONY: run-api
 run-api: build ## run the api alone, configured by the environment
 	bin/api

@@ -41,7 +41,8 @@ func CreateReader(ctx context.Context, db *mongo.Database, jobs string, reader R
 		return explain("make the role "+role, err)
 	}
 	err = db.RunCommand(ctx, bson.D{
-		{Key: "createUser", Value: reader.Name}, {Key: "pwd", Value: reader.Password},
+		{Key: "createUser", Value: reader.Name},
+		{Key: "pwd", Value: reader.Password},
 		{Key: "roles", Value: bson.A{bson.D{{Key: "role", Value: role}, {Key: "db", Value: db.Name()}}}},
 	}).Err()
 	if hasCode(err, userExists) {

@@ -108,8 +108,10 @@ func (r *Runner) tryLock(ctx context.Context) (*lock, error) {
 		}}},
 		bson.D{
 			{Key: "$set", Value: bson.D{{Key: "lock", Value: bson.D{
-				{Key: "token", Value: l.token}, {Key: "holder", Value: r.holder},
-				{Key: "since", Value: now}, {Key: "expiresAt", Value: now.Add(lockLifetime)},
+				{Key: "token", Value: l.token},
+				{Key: "holder", Value: r.holder},
+				{Key: "since", Value: now},
+				{Key: "expiresAt", Value: now.Add(lockLifetime)},
 			}}}},
 			{Key: "$inc", Value: bson.D{{Key: "fence", Value: int64(1)}}},
 		}, options.UpdateOne().SetUpsert(true))

@@ -127,7 +127,8 @@ func TestALockOfADeadProcessExpires(t *testing.T) {
 		t.Helper()
 		_, _ = records.DeleteOne(t.Context(), bson.D{{Key: "_id", Value: schema.StateID}})
 		if _, err := records.InsertOne(t.Context(), bson.D{
-			{Key: "_id", Value: schema.StateID}, {Key: "fence", Value: int64(7)},
+			{Key: "_id", Value: schema.StateID},
+			{Key: "fence", Value: int64(7)},
 			{Key: "lock", Value: bson.D{{Key: "token", Value: "x"}, {Key: "holder", Value: "the dead"}, {Key: "expiresAt", Value: at}}},
 		}); err != nil {
 			t.Fatal(err)

@@ -108,8 +108,10 @@ func keep(ctx context.Context, jobs *mongo.Collection, kept stored, next time.Ti
 // archiveOne copies first and deletes then, so that a kill loses nothing.
 func archiveOne(ctx context.Context, target migrate.Target, jobs *mongo.Collection, d stored) error {
 	_, err := target.DB.Collection(archive).UpdateOne(ctx, byID(d.raw.Lookup("_id")), set(bson.D{
-		{Key: "collection", Value: jobs.Name()}, {Key: "step", Value: "single-jobs"},
-		{Key: "archivedAt", Value: target.Now()}, {Key: "document", Value: d.raw},
+		{Key: "collection", Value: jobs.Name()},
+		{Key: "step", Value: "single-jobs"},
+		{Key: "archivedAt", Value: target.Now()},
+		{Key: "document", Value: d.raw},
 	}), options.UpdateOne().SetUpsert(true))
 	if err != nil {
 		return fmt.Errorf("archive %s: %w", d.ID.Hex(), err)

@@ -9,15 +9,20 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/migrations/internal/migrate"
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/schedule"
+	"github.com/etrainer/backend/pkg/schema"
 )
 
 // nodeSchedule begins the _id of a remembered schedule in the archive.
 const nodeSchedule = "nodeSchedule"
+
+// changedBy is who set the schedules that are kept.
+const changedBy = "migrate"
 
 // replaced are the jobs that stand for src/cron.js of the Node backend.
 var replaced = []string{"send study reminders", "nudge inactive users"}
@@ -71,13 +76,17 @@ func takeOver(target migrate.Target, jobs *mongo.Collection, d catalog.Definitio
 	if len(group) == 1 && last.Type == job.Single && last.RepeatTimezone == d.Repeat.Timezone && last.RepeatInterval == d.Repeat.Interval {
 		return nil
 	}
-	if last.RepeatInterval != d.Repeat.Interval {
-		return []migrate.Action{migrate.Remark(jobs.Name(),
-			"%q runs %q here and %q in this release: the worker will set that at its start; change the schedule afterwards if the stored one is wanted",
-			d.Name, last.RepeatInterval, d.Repeat.Interval)}
+	own := d.Repeat.Interval
+	d.Repeat.Interval = last.RepeatInterval
+	if _, err := schedule.Parse(d.Repeat, target.Zone); err != nil {
+		return []migrate.Action{migrate.Remark(jobs.Name(), "%q has the schedule %q, which cannot be read; the worker sets its own at its start: %s",
+			d.Name, last.RepeatInterval, own)}
 	}
 	next := sameClock(target, d, last.Document)
 	text := fmt.Sprintf("hand %q over: %s, time zone %s", d.Name, d.Repeat.Interval, d.Repeat.Timezone)
+	if last.RepeatInterval != own {
+		text += fmt.Sprintf(" (not this release's %s: it becomes the schedule that an operator set)", own)
+	}
 	if !next.IsZero() {
 		text += fmt.Sprintf("; the next run at %s moves to %s", last.NextRunAt.Format(time.RFC3339), next.UTC().Format(time.RFC3339))
 		if next.Before(target.Now()) {
@@ -87,8 +96,26 @@ func takeOver(target migrate.Target, jobs *mongo.Collection, d catalog.Definitio
 		text += "; it has no next run, and the worker plans one at its start"
 	}
 	return []migrate.Action{{Collection: jobs.Name(), Text: text, Documents: 1, Do: func(ctx context.Context) error {
+		if last.RepeatInterval != own {
+			if err := override(ctx, target, d.Name, last.RepeatInterval); err != nil {
+				return err
+			}
+		}
 		return handOver(ctx, target, jobs, d, last, next)
 	}}}
+}
+
+// override makes the schedule that Node stored the one that an operator set,
+// so that the worker does not arm its own. One that is set already stands.
+func override(ctx context.Context, target migrate.Target, name, interval string) error {
+	unset := append(byID(name), bson.E{Key: "schedule", Value: nil})
+	_, err := target.DB.Collection(schema.Settings).UpdateOne(ctx, unset, set(bson.D{{Key: "schedule", Value: job.ScheduleOverride{
+		Interval: interval, ChangedBy: changedBy, ChangedAt: target.Now(),
+	}}}), options.UpdateOne().SetUpsert(true))
+	if err != nil && !mongo.IsDuplicateKeyError(err) {
+		return fmt.Errorf("keep the schedule: %w", err)
+	}
+	return nil
 }
 
 // sameClock is the next run with the same time on the clock of our zone.

@@ -12,13 +12,16 @@ import (
 	"github.com/etrainer/backend/migrations/internal/migrate"
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/schema"
 )
 
 // remember keeps what Node had stored, for the way back.
 func remember(ctx context.Context, target migrate.Target, d catalog.Definition, s stored, zone any) error {
 	_, err := target.DB.Collection(archive).UpdateOne(ctx, byID(nodeSchedule+" "+d.Name), bson.D{{Key: "$setOnInsert", Value: bson.D{
-		{Key: "step", Value: "node-schedules"}, {Key: "name", Value: d.Name},
-		{Key: "repeatTimezone", Value: zone}, {Key: "type", Value: string(s.Type)},
+		{Key: "step", Value: "node-schedules"},
+		{Key: "name", Value: d.Name},
+		{Key: "repeatTimezone", Value: zone},
+		{Key: "type", Value: string(s.Type)},
 	}}}, options.UpdateOne().SetUpsert(true))
 	if err != nil {
 		return fmt.Errorf("remember the schedule of Node: %w", err)
@@ -52,7 +55,12 @@ func giveBack(ctx context.Context, target migrate.Target, _ []string) ([]migrate
 				if err := giveBackOne(ctx, target, jobs, r.Name, r.Type, zone); err != nil {
 					return err
 				}
-				_, err := target.DB.Collection(archive).DeleteOne(ctx, byID(r.ID))
+				_, err := target.DB.Collection(schema.Settings).UpdateOne(ctx, append(byID(r.Name), bson.E{Key: "schedule.changedBy", Value: changedBy}),
+					bson.D{{Key: "$unset", Value: bson.D{{Key: "schedule", Value: ""}}}})
+				if err != nil {
+					return fmt.Errorf("remove the schedule that was kept: %w", err)
+				}
+				_, err = target.DB.Collection(archive).DeleteOne(ctx, byID(r.ID))
 				return err
 			},
 		})

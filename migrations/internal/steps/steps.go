@@ -8,9 +8,10 @@
 package steps
 
 import (
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"github.com/etrainer/backend/migrations/internal/migrate"
 	"github.com/etrainer/backend/pkg/catalog"
-	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 // All lists the steps in order. jobs is the name of the job collection, and

@@ -19,6 +19,7 @@ import (
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
+	"github.com/etrainer/backend/pkg/schedule"
 	"github.com/etrainer/backend/pkg/schema"
 )
 
@@ -156,6 +157,40 @@ func arm(t *testing.T, queues *mongoqueue.Store) map[string]queue.Armed {
 		armed[d.Name] = how
 	}
 	return armed
+}
+
+// TestAScheduleOfTheirOwnIsKept: an operator of Node ran the report on
+// Tuesdays at ten, and it stays so when the worker arms.
+func TestAScheduleOfTheirOwnIsKept(t *testing.T) {
+	t.Parallel()
+	db := mongotest.Database(t)
+	store(t, db, strings.NewReplacer("0 8 * * 1", "0 10 * * 2", "2024-01-15T08:00:00Z", "2024-01-16T10:00:00Z").Replace(nodeDocuments[1]))
+	up(t, db)
+	queues := mongoqueue.New(db, mongoqueue.Options{Now: func() time.Time { return now }, Zone: hcm()})
+	settings, err := queues.Settings(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := settings["generate weekly reports"].Schedule
+	if kept == nil || kept.Interval != "0 10 * * 2" {
+		t.Fatalf("the schedule that is set is %+v, want Node's", kept)
+	}
+	armed, err := queues.Arm(t.Context(), queue.Recurring{
+		Name: "generate weekly reports", Repeat: schedule.Spec{Interval: kept.Interval, Timezone: zone},
+	})
+	if err != nil || armed == queue.ArmedMoved || armed == queue.ArmedCreated {
+		t.Errorf("arming it gives %q (%v)", armed, err)
+	}
+	next := all(t, db, bson.D{})[0]["nextRunAt"].(bson.DateTime).Time()
+	if want := time.Date(2024, 1, 16, 10, 0, 0, 0, hcm()); !next.Equal(want) {
+		t.Errorf("the next run is %s, want %s", next, want)
+	}
+	if _, err := runner(db).Down(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if settings, err := queues.Settings(t.Context()); err != nil || settings["generate weekly reports"].Schedule != nil {
+		t.Errorf("after the way back the schedule is still set: %+v (%v)", settings, err)
+	}
 }
 
 // TestThePlanSaysItAndChangesNothing reads the sentences as an operator does.
