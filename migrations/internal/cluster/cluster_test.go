@@ -154,6 +154,7 @@ func TestCreateReaderRefusesATakenName(t *testing.T) {
 		"the user exists":          {"createUser": failed(51003)},
 		"a user without the right": {"createRole": failed(13)},
 		"Atlas":                    {"createRole": failed(8000)},
+		"the development engine":   {"createRole": failed(59)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,6 +16,7 @@ import (
 const (
 	roleExists, userExists = 51002, 51003
 	unauthorized           = 13
+	noCommand              = 59
 	atlasError             = 8000
 )
 
@@ -83,6 +84,9 @@ func hasCode(err error, code int) bool {
 
 // explain words the refusals that a better right or another place mends.
 func explain(what string, err error) error {
+	if hasCode(err, noCommand) {
+		return fmt.Errorf("%w: %s: this engine has no users of its own: %w", migrate.ErrRefused, what, err)
+	}
 	if hasCode(err, unauthorized) || hasCode(err, atlasError) {
 		return fmt.Errorf("%w: %s: the server does not allow it; connect as a user with the role userAdmin, or on Atlas make the user in its console: %w",
 			migrate.ErrRefused, what, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/etrainer/backend/pkg/job"
 )
 
-// archive keeps the documents that merging removed, for the way back.
+// archive keeps the documents that merging removed.
 const archive = "schema_archive"
 
 // singleJobs merges the duplicates of recurring jobs, which Node processes
@@ -26,7 +26,7 @@ const archive = "schema_archive"
 // its history (of several that never ran, the oldest). Its next run becomes
 // the latest that any of them has, since an earlier one is a tick that a
 // duplicate has run already. If none has one, it stays without. The others go
-// into the collection schema_archive. A document that a Node process is
+// into the collection schema_archive, and stay there on the way back. A document that a Node process is
 // running now is not touched: the step stops and asks to stop the process.
 func singleJobs(recurring []catalog.Definition) migrate.Step {
 	return migrate.Step{
@@ -45,7 +45,7 @@ func singleJobs(recurring []catalog.Definition) migrate.Step {
 			}
 			return actions, nil
 		},
-		Undo: restoreArchived,
+		Undo: keepArchived,
 	}
 }
 
@@ -57,7 +57,11 @@ func merge(target migrate.Target, jobs *mongo.Collection, name string, group []s
 	for _, d := range group {
 		next = latest(next, d.NextRunAt)
 	}
-	text := fmt.Sprintf("merge %d documents of %q into %s, which ran last; ", len(group), name, kept.ID.Hex())
+	why := "which ran last"
+	if latest(kept.LastRunAt, kept.LastFinishedAt).IsZero() {
+		why = "the oldest, since none has run"
+	}
+	text := fmt.Sprintf("merge %d documents of %q into %s, %s; ", len(group), name, kept.ID.Hex(), why)
 	if next.IsZero() {
 		text += "none has a next run"
 	} else {
@@ -126,39 +130,18 @@ func archiveOne(ctx context.Context, target migrate.Target, jobs *mongo.Collecti
 	return nil
 }
 
-// restoreArchived puts the merged documents back. The kept one stays as it
-// is: it has run since.
-func restoreArchived(ctx context.Context, target migrate.Target, _ []string) ([]migrate.Action, error) {
-	kept := target.DB.Collection(archive)
-	cursor, err := kept.Find(ctx, bson.D{{Key: "step", Value: "single-jobs"}})
+// keepArchived puts nothing back: a duplicate would run each tick again under
+// Node as well, and its next run, which is in the past by now, at once.
+func keepArchived(ctx context.Context, target migrate.Target, _ []string) ([]migrate.Action, error) {
+	n, err := target.DB.Collection(archive).CountDocuments(ctx, bson.D{{Key: "step", Value: "single-jobs"}})
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", archive, err)
+		return nil, fmt.Errorf("count %s: %w", archive, err)
 	}
-	var archived []struct {
-		Collection string   `bson:"collection"`
-		Document   bson.Raw `bson:"document"`
-	}
-	if err := cursor.All(ctx, &archived); err != nil {
-		return nil, fmt.Errorf("read %s: %w", archive, err)
-	}
-	if len(archived) == 0 {
+	if n == 0 {
 		return nil, nil
 	}
-	return []migrate.Action{{
-		Collection: target.Jobs, Documents: len(archived),
-		Text: fmt.Sprintf("put %d merged %s back from %s", len(archived), plural(len(archived), "document", "documents"), archive),
-		Do: func(ctx context.Context) error {
-			for _, a := range archived {
-				if _, err := target.DB.Collection(a.Collection).InsertOne(ctx, a.Document); err != nil && !mongo.IsDuplicateKeyError(err) {
-					return fmt.Errorf("put a document back: %w", err)
-				}
-				if _, err := kept.DeleteOne(ctx, byID(a.Document.Lookup("_id"))); err != nil {
-					return fmt.Errorf("empty %s: %w", archive, err)
-				}
-			}
-			return nil
-		},
-	}}, nil
+	return []migrate.Action{migrate.Remark(archive, "kept: %d merged %s; put back, each would run every tick again",
+		n, plural(int(n), "document", "documents"))}, nil
 }
 
 func latest(a, b time.Time) time.Time {
