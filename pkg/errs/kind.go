@@ -29,6 +29,9 @@ const (
 	// Unavailable means that something we need does not answer now; the same
 	// request may work later.
 	Unavailable
+	// Upstream means that a service of somebody else, which the request needs,
+	// failed or does not answer.
+	Upstream
 )
 
 var kindNames = [...]string{
@@ -41,6 +44,7 @@ var kindNames = [...]string{
 	TooLarge:        "too_large",
 	TooMany:         "too_many",
 	Unavailable:     "unavailable",
+	Upstream:        "upstream",
 }
 
 // String returns the kind as logs and metrics spell it, such as "not_found".

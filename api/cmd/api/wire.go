@@ -47,6 +47,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 	if err != nil {
 		return nil, err
 	}
+	counts := counter(redisClient, log)
 	listener := server.New(server.Options{Address: cfg.Address(), Open: child.Listener, DrainDelay: cfg.DrainDelay, Log: log})
 	child.CountInFlight(listener.InFlight)
 	registry := metrics.New("api", log)
@@ -55,7 +56,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 		return nil, err
 	}
 	routing := server.RouteOptions{TrustedProxies: cfg.TrustedProxies, Options: middleware.Options{
-		Log: log, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout, Limits: limits(cfg, redisClient, log),
+		Log: log, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout, Limits: limits(cfg, counts),
 		Metrics: measure,
 	}}
 	probes := health.Parts{Redis: pinger(redisClient), Draining: listener.Draining, Now: time.Now, StartedAt: time.Now(), Log: log}
@@ -68,7 +69,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 			return nil, err
 		}
 	}
-	group, err := wireDatabase(ctx, cfg, log, parts{redisClient, listener, routing, probes, registry, child})
+	group, err := wireDatabase(ctx, cfg, log, parts{redisClient, counts, listener, routing, probes, registry, child})
 	if err != nil {
 		return nil, errors.Join(err, listener.Stop(context.WithoutCancel(ctx)), closeRedis(redisClient))
 	}
@@ -78,6 +79,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 // parts are what there is before the database.
 type parts struct {
 	redis    *redis.Client
+	counts   limit.Store
 	listener *server.Server
 	routing  server.RouteOptions
 	probes   health.Parts
@@ -124,7 +126,8 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	})
 
 	accounts := authmongo.New(database, clock.Now, log)
-	authRoutes := auth.NewService(accounts, accounts, tokens(cfg, clock), auth.NewPasswords(cfg.BcryptRounds))
+	authRoutes := auth.NewService(accounts, accounts, tokens(cfg, clock), auth.NewPasswords(cfg.BcryptRounds),
+		auth.WithGoogle(auth.NewGoogle(cfg.GoogleUserInfo, nil)), auth.WithThrottle(p.counts, log))
 
 	uploadRoutes, storage, err := wireMedia(cfg.Media, mediamongo.New(database), clock.Now, log)
 	if err != nil {
@@ -164,12 +167,17 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	return group, nil
 }
 
-// limits are shared by all replicas through Redis, if there is one.
-func limits(cfg config.Config, cache *redis.Client, log *slog.Logger) middleware.Limits {
-	var store limit.Store = limit.NewMemory(time.Now)
-	if cache != nil {
-		store = limit.NewFallback(redislimit.New(cache), store, log)
+// counter counts for limits, shared by all replicas through Redis if there is
+// one.
+func counter(cache *redis.Client, log *slog.Logger) limit.Store {
+	memory := limit.NewMemory(time.Now)
+	if cache == nil {
+		return memory
 	}
+	return limit.NewFallback(redislimit.New(cache), memory, log)
+}
+
+func limits(cfg config.Config, store limit.Store) middleware.Limits {
 	rule := func(name string, most int, window time.Duration) *limit.Limiter {
 		return limit.New(store, limit.Rule{Name: name, Max: most, Window: window})
 	}

@@ -64,6 +64,8 @@ type Options struct {
 	// OneSecret signs refresh tokens with AccessSecret, as the Node backend does
 	// without JWT_REFRESH_SECRET.
 	OneSecret bool
+	// Auth are optional parts of the accounts.
+	Auth []auth.Option
 }
 
 // API is one instance of the api. Several on one database are replicas.
@@ -113,7 +115,8 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 	if !o.OneSecret {
 		secrets.RefreshSecret = []byte(RefreshSecret)
 	}
-	service := auth.NewService(accounts, accounts, auth.NewTokens(secrets), auth.NewPasswords(bcrypt.MinCost))
+	service := auth.NewService(accounts, accounts, auth.NewTokens(secrets), auth.NewPasswords(bcrypt.MinCost),
+		append([]auth.Option{auth.WithGoogle(auth.NewGoogle("http://google.test", noGoogle{}))}, o.Auth...)...)
 	handler := jobs.NewHandler(producer, store, registry, definitions, zone)
 	records := mediamongo.New(db)
 	if o.MediaDir == "" {
@@ -185,6 +188,13 @@ const (
 )
 
 // pinger is the connection, as far as tests need it.
+// noGoogle refuses every token, as Google does.
+type noGoogle struct{}
+
+func (noGoogle) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{Status: "401 Unauthorized", StatusCode: http.StatusUnauthorized, Body: http.NoBody, Request: r}, nil
+}
+
 type pinger struct{ db *mongo.Database }
 
 func (p pinger) Name() string { return p.db.Name() }

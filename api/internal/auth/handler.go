@@ -54,7 +54,7 @@ func (s *Service) postLogin(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	user, pair, err := s.login(c.Request.Context(), email, password)
+	user, pair, err := s.login(c.Request.Context(), email, password, web.ClientKey(c))
 	if err != nil {
 		return err
 	}
@@ -63,6 +63,21 @@ func (s *Service) postLogin(c *gin.Context) error {
 		User:      user.Profile,
 		IsAdmin:   user.Admin(),
 	})
+}
+
+func (s *Service) postGoogle(c *gin.Context) error {
+	body, err := web.Decode[googleBody](c)
+	if err != nil {
+		return err
+	}
+	if body.Token == nil || *body.Token == "" {
+		return errNoGoogleToken
+	}
+	pair, err := s.google(c.Request.Context(), *body.Token)
+	if err != nil {
+		return err
+	}
+	return web.JSON(c, http.StatusOK, pairReply{Token: pair.Access, RefreshToken: pair.Refresh})
 }
 
 func (s *Service) postRefresh(c *gin.Context) error {

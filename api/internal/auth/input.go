@@ -29,6 +29,11 @@ type loginBody struct {
 	Password *string `json:"password"`
 }
 
+// googleBody carries an OAuth access token of Google.
+type googleBody struct {
+	Token *string `json:"token"`
+}
+
 type refreshBody struct {
 	RefreshToken json.RawMessage `json:"refreshToken"`
 }

@@ -12,6 +12,7 @@ func (s *Service) Routes(group *gin.RouterGroup) {
 	group.Use(noStore)
 	group.POST("/register", web.Handle(title, s.postRegister))
 	group.POST("/login", web.Handle(title, s.postLogin))
+	group.POST("/google", web.Handle(title, s.postGoogle))
 	group.POST("/refresh", web.Handle(title, s.postRefresh))
 	group.POST("/logout", s.LoggedIn(), web.Handle(title, s.postLogout))
 }

@@ -32,11 +32,17 @@ type Service struct {
 	sessions  Sessions
 	tokens    *Tokens
 	passwords *Passwords
+	googleAPI *Google
+	throttle  *throttle // nil = none
 }
 
 // NewService returns a Service.
-func NewService(users Users, sessions Sessions, tokens *Tokens, passwords *Passwords) *Service {
-	return &Service{users: users, sessions: sessions, tokens: tokens, passwords: passwords}
+func NewService(users Users, sessions Sessions, tokens *Tokens, passwords *Passwords, options ...Option) *Service {
+	s := &Service{users: users, sessions: sessions, tokens: tokens, passwords: passwords, googleAPI: NewGoogle("", nil)}
+	for _, option := range options {
+		option(s)
+	}
+	return s
 }
 
 // register creates an account.
@@ -63,7 +69,12 @@ func (s *Service) register(ctx context.Context, input registration) (User, error
 
 // login opens a session. An unknown address, a wrong password and an account
 // without a password fail alike, and after the same time.
-func (s *Service) login(ctx context.Context, email, password string) (User, Pair, error) {
+// address names the client.
+func (s *Service) login(ctx context.Context, email, password, address string) (User, Pair, error) {
+	succeeded, err := s.throttle.admit(ctx, email, address)
+	if err != nil {
+		return User{}, Pair{}, err
+	}
 	user, err := s.users.ByEmail(ctx, email)
 	if err != nil && !errors.Is(err, ErrNoUser) {
 		return User{}, Pair{}, err
@@ -75,6 +86,7 @@ func (s *Service) login(ctx context.Context, email, password string) (User, Pair
 	if !ok {
 		return User{}, Pair{}, errCredentials
 	}
+	succeeded()
 	pair, err := s.open(ctx, user)
 	return user, pair, err
 }

@@ -45,7 +45,10 @@ type NewUser struct {
 	Name         string
 	Email        string
 	Phone        string // "" = none
-	PasswordHash string
+	PasswordHash string // "" = none: it logs in with Google
+	AvatarURL    string // "" = none
+	// Google: the account was made by a login with Google.
+	Google bool
 }
 
 // Users keeps the accounts, in the collection that the Node backend shares.

@@ -36,6 +36,7 @@ type Config struct {
 	JWTExpiresIn      Lifetime      `env:"JWT_EXPIRES_IN" envDefault:"1h" help:"how long access tokens are valid, such as 1h"`
 	JWTRefreshExpires Lifetime      `env:"JWT_REFRESH_EXPIRES_IN" envDefault:"7d" help:"how long refresh tokens are valid, such as 7d"`
 	BcryptRounds      int           `env:"BCRYPT_ROUNDS" envDefault:"10" help:"cost of new password hashes; each step doubles the time of a login"`
+	GoogleUserInfo    string        `env:"GOOGLE_USERINFO_URL" help:"where to ask whom a Google token belongs to; default Google's own address"`
 
 	AllowedOrigins    []string `env:"ALLOWED_ORIGINS" envDefault:"http://localhost:5173,http://localhost:8081" help:"web origins that browsers may call from, with commas between"`
 	TrustedProxies    []string `env:"TRUSTED_PROXIES" help:"addresses or networks of the proxies whose X-Forwarded-For counts; default none"`
@@ -109,6 +110,7 @@ func (c Config) Validate() error {
 		checkSecret("JWT_SECRET_KEY", c.JWTSecret),
 		checkSecret("JWT_REFRESH_SECRET", c.JWTRefreshSecret),
 		c.checkLifetimes(),
+		checkGoogle(c.GoogleUserInfo),
 		inRange("BCRYPT_ROUNDS", int64(c.BcryptRounds), int64(bcrypt.MinCost), 15),
 		inRange("API_PRIVATE_PORT", int64(c.PrivatePort), 0, 65535),
 		inRange("CACHE_TTL_SECONDS", int64(c.CacheTTL), 1, 86400),
@@ -180,6 +182,14 @@ func checkOrigins(origins []string) error {
 		})
 	}
 	return errors.Join(problems...)
+}
+
+func checkGoogle(address string) error {
+	u, err := url.Parse(address)
+	if address == "" || err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
+		return nil
+	}
+	return config.Problem{Variable: "GOOGLE_USERINFO_URL", Value: address, Fault: "is not an address", Mend: "leave it empty, or set it to one such as https://www.googleapis.com/oauth2/v3/userinfo"}
 }
 
 func checkProxies(proxies []string) error {

@@ -5,9 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -94,7 +92,7 @@ func (l limited) take(c *gin.Context, legacy bool) bool {
 	if l.limiter.Unlimited() {
 		return true
 	}
-	result, err := l.limiter.Take(c.Request.Context(), clientKey(c.ClientIP()), 1)
+	result, err := l.limiter.Take(c.Request.Context(), web.ClientKey(c), 1)
 	if err != nil {
 		l.log.WarnContext(c.Request.Context(), "request not counted", slog.String("limit", l.limiter.Name), slog.Any("error", err))
 		return true
@@ -118,27 +116,9 @@ func (l limited) take(c *gin.Context, legacy bool) bool {
 }
 
 func (l limited) refund(c *gin.Context) {
-	if err := l.limiter.Refund(context.WithoutCancel(c.Request.Context()), clientKey(c.ClientIP()), 1); err != nil {
+	if err := l.limiter.Refund(context.WithoutCancel(c.Request.Context()), web.ClientKey(c), 1); err != nil {
 		l.log.WarnContext(c.Request.Context(), "request not given back", slog.String("limit", l.limiter.Name), slog.Any("error", err))
 	}
-}
-
-// clientKey names a client by its address. All addresses of an IPv6 network of
-// 64 bits are one client: it is what a household gets.
-func clientKey(address string) string {
-	parsed, err := netip.ParseAddr(address)
-	if err != nil {
-		return strings.ToLower(address)
-	}
-	parsed = parsed.Unmap()
-	if parsed.Is4() {
-		return parsed.String()
-	}
-	network, err := parsed.WithZone("").Prefix(64)
-	if err != nil {
-		return parsed.String()
-	}
-	return network.String()
 }
 
 func ceilSeconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }

@@ -3,8 +3,11 @@ package web
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -60,6 +63,17 @@ func (t titled) Unwrap() error { return t.error }
 // fixes for it. Its kind and message stay.
 func Title(title string, err error) error { return titled{title, err} }
 
+// delayed is a failure that will not last.
+type delayed struct {
+	wait time.Duration
+	error
+}
+
+func (d delayed) Unwrap() error { return d.error }
+
+// After tells the client of a 429 or 503 when to try again.
+func After(wait time.Duration, err error) error { return delayed{wait, err} }
+
 // failureBody is the body of every failure. Older clients read either key.
 type failureBody struct {
 	Error   string      `json:"error"`
@@ -83,13 +97,21 @@ func fail(c *gin.Context, title string, err error) {
 	switch status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		if c.Writer.Header().Get("Retry-After") == "" {
-			c.Header("Retry-After", retryAfter)
+			c.Header("Retry-After", retryTime(err))
 		}
 	case http.StatusUnauthorized:
 		c.Header("WWW-Authenticate", "Bearer")
 	}
 	c.Abort()
 	_ = JSON(c, status, body) // a failureBody always encodes
+}
+
+// retryTime is the value of Retry-After.
+func retryTime(err error) string {
+	if d, ok := errors.AsType[delayed](err); ok {
+		return strconv.Itoa(max(int(math.Ceil(d.wait.Seconds())), 1))
+	}
+	return retryAfter
 }
 
 // Fail answers with a failure outside of Handle: in middleware.
@@ -99,7 +121,7 @@ func Fail(c *gin.Context, err error) { fail(c, titleInternal, err) }
 // body means the title of the route.
 func describe(err error) (int, failureBody) {
 	status, body := classify(err)
-	if t, ok := errors.AsType[titled](err); ok && status < http.StatusInternalServerError {
+	if t, ok := errors.AsType[titled](err); ok && (status < http.StatusInternalServerError || status == http.StatusBadGateway) {
 		body.Error = t.title
 	}
 	return status, body
@@ -137,6 +159,7 @@ var statuses = map[errs.Kind]int{
 	errs.TooLarge:        http.StatusRequestEntityTooLarge,
 	errs.TooMany:         http.StatusTooManyRequests,
 	errs.Unavailable:     http.StatusServiceUnavailable,
+	errs.Upstream:        http.StatusBadGateway,
 }
 
 var titles = map[errs.Kind]string{
@@ -148,4 +171,5 @@ var titles = map[errs.Kind]string{
 	errs.TooLarge:        "Request entity too large",
 	errs.TooMany:         "Too many requests",
 	errs.Unavailable:     "Service unavailable",
+	errs.Upstream:        "Bad gateway",
 }

@@ -39,12 +39,18 @@ func newUserDocument(id bson.ObjectID, user auth.NewUser, role auth.Role, now ti
 		{Key: "_id", Value: id},
 		{Key: "name", Value: user.Name},
 		{Key: "email", Value: user.Email},
-		{Key: "password", Value: user.PasswordHash},
+	}
+	if user.PasswordHash != "" {
+		document = append(document, bson.E{Key: "password", Value: user.PasswordHash})
 	}
 	for _, field := range optionalFields {
 		switch {
 		case field.Key == "phone" && user.Phone != "":
 			field.Value = user.Phone
+		case field.Key == "avatarUrl" && user.AvatarURL != "":
+			field.Value = user.AvatarURL
+		case field.Key == "registrationMethod" && user.Google:
+			field.Value = "GOOGLE"
 		case field.Key == "role":
 			field.Value = string(role)
 		}
