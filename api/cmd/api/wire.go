@@ -20,6 +20,8 @@ import (
 	"github.com/etrainer/backend/api/internal/leaderboard/leaderboardmongo"
 	"github.com/etrainer/backend/api/internal/middleware"
 	"github.com/etrainer/backend/api/internal/presence"
+	"github.com/etrainer/backend/api/internal/reports"
+	"github.com/etrainer/backend/api/internal/reports/reportsmongo"
 	"github.com/etrainer/backend/api/internal/server"
 	"github.com/etrainer/backend/api/internal/system"
 	"github.com/etrainer/backend/pkg/cache"
@@ -137,7 +139,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	p.probes.Database, p.probes.DatabaseName, p.probes.DatabaseHost = client, database.Name(), client.Target().Host
 	p.probes.Jobs, p.probes.Fallback, p.probes.Storage = queueRoutes.Health, client.Target().Fallback, storage
 	p.probes.Memory = func(ctx context.Context) cache.Layer { return cached.memory.Stats(ctx).Layers[0] }
-	routes, err := server.Routes(p.routing, health.NewHandler(p.probes), authRoutes, queueRoutes, state, uploadRoutes)
+	routes, err := server.Routes(p.routing, health.NewHandler(p.probes), authRoutes, queueRoutes, state, uploadRoutes, reports.NewHandler(reportsmongo.New(database)))
 	if err == nil {
 		err = register(p.metrics, client.Collector(), cache.NewCollector(cached.layers))
 	}

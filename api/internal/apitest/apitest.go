@@ -25,6 +25,8 @@ import (
 	"github.com/etrainer/backend/api/internal/leaderboard/leaderboardmongo"
 	"github.com/etrainer/backend/api/internal/middleware"
 	"github.com/etrainer/backend/api/internal/openapi/openapitest"
+	"github.com/etrainer/backend/api/internal/reports"
+	"github.com/etrainer/backend/api/internal/reports/reportsmongo"
 	"github.com/etrainer/backend/api/internal/server"
 	"github.com/etrainer/backend/api/internal/system"
 	"github.com/etrainer/backend/api/internal/uploads"
@@ -160,7 +162,7 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 		Database: pinger{db}, Cache: memory, Board: board, Fleet: registry, Instance: Instance,
 		Environment: "test", Now: o.Now, StartedAt: time.Now(), Log: o.Log,
 	})
-	routes, err := server.Routes(RouteOptions(o.Log), probes, service, handler, state, uploads.NewHandler(files))
+	routes, err := server.Routes(RouteOptions(o.Log), probes, service, handler, state, uploads.NewHandler(files), reports.NewHandler(reportsmongo.New(db)))
 	if err != nil {
 		t.Fatalf("routes: %v", err)
 	}

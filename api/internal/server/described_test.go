@@ -14,6 +14,7 @@ import (
 	"github.com/etrainer/backend/api/internal/jobs"
 	"github.com/etrainer/backend/api/internal/middleware"
 	"github.com/etrainer/backend/api/internal/openapi"
+	"github.com/etrainer/backend/api/internal/reports"
 	"github.com/etrainer/backend/api/internal/system"
 	"github.com/etrainer/backend/api/internal/uploads"
 )
@@ -26,7 +27,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
 	engine, err := routes(RouteOptions{Options: middleware.Options{Log: log, Now: time.Now}},
-		health.NewHandler(health.Parts{}), &auth.Service{}, &jobs.Handler{}, system.NewHandler(system.Parts{}), &uploads.Handler{})
+		health.NewHandler(health.Parts{}), &auth.Service{}, &jobs.Handler{}, system.NewHandler(system.Parts{}), &uploads.Handler{}, &reports.Handler{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/etrainer/backend/api/internal/jobs"
 	"github.com/etrainer/backend/api/internal/middleware"
 	"github.com/etrainer/backend/api/internal/openapi"
+	"github.com/etrainer/backend/api/internal/reports"
 	"github.com/etrainer/backend/api/internal/system"
 	"github.com/etrainer/backend/api/internal/uploads"
 	"github.com/etrainer/backend/api/internal/web"
@@ -31,15 +32,15 @@ type RouteOptions struct {
 }
 
 // Routes returns the handler of the whole api.
-func Routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler, state *system.Handler, files *uploads.Handler) (http.Handler, error) {
-	engine, err := routes(o, probes, accounts, queue, state, files)
+func Routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler, state *system.Handler, files *uploads.Handler, weekly *reports.Handler) (http.Handler, error) {
+	engine, err := routes(o, probes, accounts, queue, state, files, weekly)
 	if err != nil {
 		return nil, err
 	}
 	return tolerant(engine), nil
 }
 
-func routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler, state *system.Handler, files *uploads.Handler) (*gin.Engine, error) {
+func routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queue *jobs.Handler, state *system.Handler, files *uploads.Handler, weekly *reports.Handler) (*gin.Engine, error) {
 	engine, err := newEngine(o)
 	if err != nil {
 		return nil, err
@@ -52,6 +53,7 @@ func routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queu
 	state.Public(api.Group("/system"))
 	state.Admin(api.Group("/system", accounts.Admin()), middleware.StrictLimit(o.Options))
 	files.Routes(api.Group("/uploads", accounts.LoggedIn()))
+	weekly.Routes(api.Group("/system/reports", accounts.Admin()))
 	openapi.Routes(api)
 
 	// Uploads bound their bodies and times by themselves.
