@@ -34,6 +34,14 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	return m
 }
 
+// expect begins the counters of a name at zero: the first failure is then an
+// increase, which alerts see, and not a series that begins at one.
+func (m *Metrics) expect(name string) {
+	for _, outcome := range []job.Outcome{job.Succeeded, job.Retrying, job.Dead} {
+		m.outcomes.WithLabelValues(name, string(outcome))
+	}
+}
+
 func (m *Metrics) leased(n int)  { m.leases.Add(float64(n)) }
 func (m *Metrics) rescued(n int) { m.rescues.Add(float64(n)) }
 

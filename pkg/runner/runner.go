@@ -87,6 +87,7 @@ func New(options Options) *Runner {
 			limit = r.options.PerName
 		}
 		r.table.define(name, limit)
+		r.options.Metrics.expect(name)
 	}
 	r.keeper, r.recorder, r.presence = newKeeper(r), newRecorder(r), newPresence(r)
 	r.fetcher = &fetcher{Runner: r}

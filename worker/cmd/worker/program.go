@@ -125,7 +125,7 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	running := runner.New(options)
 	p.runner.Store(running)
 	parts.Add("runner", running)
-	p.metrics.MustRegister(backlog.New(store, namesOf(options.Handlers), nil, p.log))
+	p.metrics.MustRegister(client.Collector(), backlog.New(store, namesOf(options.Handlers), nil, p.log))
 	parts.Add("scheduler", scheduler.New(scheduler.Options{
 		Store: store, Jobs: catalog.ETrainer(p.cfg.Timezone), Subscriber: settings, Log: p.log,
 	}))
