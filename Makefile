@@ -9,7 +9,7 @@ SHELL         := bash
 export GOWORK := off
 
 PRODUCT := api worker pkg migrations
-MODULES := $(PRODUCT) tools/dev tools/bench
+MODULES := $(PRODUCT) tools/dev tools/bench tools/deploy
 BIN     := $(CURDIR)/bin
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)

@@ -86,13 +86,19 @@ type program struct {
 	log  *buffer
 }
 
-func start(t *testing.T, uri string) *program {
+func start(t *testing.T, uri string) *program { t.Helper(); return startWith(t, uri, nil) }
+
+// startWith is start with more variables.
+func startWith(t *testing.T, uri string, more map[string]string) *program {
 	t.Helper()
 	port := freePort(t)
 	for name, value := range map[string]string{
 		"PORT": port, "API_PRIVATE_PORT": "0", "MONGODB_URI": uri, "REDIS_URL": mongotest.RedisURL(t), "NODE_ENV": "production",
 		"JWT_SECRET_KEY": "q8Zt2vXw9Lr5Nb7Kd3Hf6Jm1Pc4Gs0YuTe", "BCRYPT_ROUNDS": "4", "LOG_LEVEL": "debug",
 	} {
+		t.Setenv(name, value)
+	}
+	for name, value := range more {
 		t.Setenv(name, value)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
