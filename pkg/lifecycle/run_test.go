@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/lifecycle"
 )
 
@@ -130,6 +132,13 @@ func TestRunFailures(t *testing.T) {
 			}
 		})
 	}
+	t.Run("start, by the configuration", func(t *testing.T) {
+		t.Parallel()
+		p := run(t.Context(), diarist{diary: &diary{}, startErr: fmt.Errorf("%w: no schema", config.ErrConfig)})
+		if code := <-p.code; code != lifecycle.ExitBadConfig {
+			t.Errorf("exit code %d, want %d: a restart does not help", code, lifecycle.ExitBadConfig)
+		}
+	})
 	t.Run("stop", func(t *testing.T) {
 		t.Parallel()
 		loop, running := announced()
