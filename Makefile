@@ -94,6 +94,11 @@ run-worker: build ## run the worker alone, configured by the environment
 bin/dev:
 	cd tools/dev && go build -o "$(BIN)/dev" ./cmd/dev
 
+.PHONY: images
+images: ## build the container images etrainer/api, etrainer/worker and etrainer/migrate (needs Docker)
+	@for image in api worker migrate; do \
+		docker build -f docker/$$image.Dockerfile --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t etrainer/$$image:$(VERSION) . ; done
+
 ##@ Checks
 
 .PHONY: layers
