@@ -1,0 +1,73 @@
+package rediscache_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/etrainer/backend/pkg/cache"
+	"github.com/etrainer/backend/pkg/cache/fallback"
+	"github.com/etrainer/backend/pkg/cache/rediscache"
+	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+)
+
+// replica is the cache of one api process: Redis, and its own memory behind it.
+type replica struct {
+	*fallback.Cache
+	memory *cache.Memory
+	heard  chan cache.Notice // what it has forgotten
+}
+
+func startReplica(t *testing.T, prefix string) replica {
+	t.Helper()
+	memory, err := cache.NewMemory(cache.MemoryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := rediscache.New(connect(t, ""), prefix, patience)
+	heard := make(chan cache.Notice, 100)
+	listener := rediscache.NewListener(shared, func(ctx context.Context, n cache.Notice) {
+		memory.Forget(ctx, n)
+		heard <- n
+	}, nil)
+	if err := listener.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := listener.Stop(context.Background()); err != nil {
+			t.Errorf("Stop: %v", err)
+		}
+	})
+	next(t, heard) // it has joined
+	return replica{fallback.New(shared, memory, nil, nil), memory, heard}
+}
+
+// A clear in one replica empties Redis and the memory of every replica: what is
+// left in a memory would come back when Redis goes away.
+func TestAClearReachesAllReplicas(t *testing.T) {
+	t.Parallel()
+	prefix := mongotest.Name(t)
+	replicas := []replica{startReplica(t, prefix), startReplica(t, prefix), startReplica(t, prefix)}
+	for _, r := range replicas {
+		if err := r.Set(t.Context(), "leaderboard", []byte("old"), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.memory.Get(t.Context(), "leaderboard"); err != nil {
+			t.Fatalf("memory is not warm: %v", err)
+		}
+	}
+	if err := replicas[0].Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range replicas {
+		if n := next(t, r.heard); !n.All {
+			t.Errorf("replica %d was told %+v", i, n)
+		}
+		for layer, c := range map[string]cache.Cache{"both": r.Cache, "memory": r.memory} {
+			if value, err := c.Get(t.Context(), "leaderboard"); !errors.Is(err, cache.ErrMiss) {
+				t.Errorf("replica %d, %s: %q, %v; want a miss", i, layer, value, err)
+			}
+		}
+	}
+}
