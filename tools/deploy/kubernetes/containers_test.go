@@ -2,6 +2,7 @@ package kubernetes_test
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	apps "k8s.io/api/apps/v1"
@@ -141,4 +142,23 @@ func volumesAreMounted(o objects) []string {
 		}
 	}
 	return found
+}
+
+// foldersAreWritable: the root file system is read-only, so what a program
+// writes to must lie in a volume.
+func foldersAreWritable(o objects) []string {
+	return containers(o, func(f *faults, w workload, c core.Container) {
+		values := environment(o, c)
+		for _, name := range []string{"MEDIA_DIR", "BACKUP_DIR"} {
+			inside := func(m core.VolumeMount) bool {
+				return !m.ReadOnly && strings.HasPrefix(values[name]+"/", m.MountPath+"/")
+			}
+			if values[name] != "" && !slices.ContainsFunc(c.VolumeMounts, inside) {
+				f.add("%s: %s is %s, which lies in no volume", w.name, name, values[name])
+			}
+		}
+		if values["MEDIA_DIR"] == "" && w.name == "api" {
+			f.add("api: MEDIA_DIR is its default, which lies in no volume")
+		}
+	})
 }

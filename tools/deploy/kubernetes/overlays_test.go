@@ -59,7 +59,10 @@ func TestRulesFindFaults(t *testing.T) {
 		"a slow readiness":         {"there is time to drain", func(o objects) { api(o).Containers[0].ReadinessProbe.PeriodSeconds = 5 }},
 		"two owners":               {"autoscalers own the replicas", func(o objects) { one[*apps.Deployment](o, "worker").Spec.Replicas = new(int32) }},
 		"a target of nobody":       {"autoscalers own the replicas", func(o objects) { one[*autoscaling.HorizontalPodAutoscaler](o, "api").Spec.ScaleTargetRef.Name = "web" }},
-		"an endless volume":        {"volumes are mounted and bounded", func(o objects) { api(o).Volumes[0].EmptyDir.SizeLimit = nil }},
+		"a folder of the image": {"folders are writable", func(o objects) {
+			api(o).Containers[0].Env = []core.EnvVar{{Name: "MEDIA_DIR", Value: "/media"}}
+		}},
+		"an endless volume": {"volumes are mounted and bounded", func(o objects) { api(o).Volumes[0].EmptyDir.SizeLimit = nil }},
 	}
 	tried := map[string]bool{}
 	for name, test := range tests {

@@ -29,6 +29,7 @@ var rules = map[string]func(objects) []string{
 	"there is time to drain":          thereIsTimeToDrain,
 	"autoscalers own the replicas":    autoscalersOwnReplicas,
 	"volumes are mounted and bounded": volumesAreMounted,
+	"folders are writable":            foldersAreWritable,
 }
 
 type faults []string
