@@ -34,7 +34,7 @@ func TestRollOfAnAPI(t *testing.T) {
 	log, port := &buffer{}, freePort(t)
 	parent := exec.Command(binary)
 	parent.Stderr = log
-	parent.Env = append(os.Environ(), "ENABLE_CLUSTERING=true", "WORKER_COUNT=2", "PORT="+port, "API_PRIVATE_PORT="+freePort(t), "NODE_ENV=production",
+	parent.Env = append(os.Environ(), "ENABLE_CLUSTERING=true", "WORKER_COUNT=2", "PORT="+port, "API_PRIVATE_PORT="+freePort(t), "RATE_LIMIT_MAX_REQUESTS=0", "NODE_ENV=production",
 		"MONGODB_URI="+address.String(), "JWT_SECRET_KEY=q8Zt2vXw9Lr5Nb7Kd3Hf6Jm1Pc4Gs0YuTe")
 	if err := parent.Start(); err != nil {
 		t.Fatal(err)
