@@ -165,6 +165,7 @@ func (n *Nginx) Log() []Line {
 		n.t.Fatal(err)
 	}
 	var lines []Line
+	text = text[:bytes.LastIndexByte(text, '\n')+1] // the last line may be half written
 	scanner := bufio.NewScanner(bytes.NewReader(text))
 	scanner.Buffer(nil, 1<<20)
 	for scanner.Scan() {

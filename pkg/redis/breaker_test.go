@@ -87,6 +87,8 @@ func TestAnswersAreNoOutage(t *testing.T) {
 
 // TestDriverLog reads what the driver says of a Redis that is not there. It is
 // not parallel: the driver has one logger.
+//
+//nolint:paralleltest // it sets what all clients share
 func TestDriverLog(t *testing.T) {
 	var text bytes.Buffer
 	redis.LogTo(slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug})))
