@@ -87,7 +87,7 @@ type sum struct {
 	Score      float64       `bson:"score"`
 	Rates      float64       `bson:"rates"`
 	Practices  int64         `bson:"practices"`
-	LastActive time.Time     `bson:"lastActive"`
+	LastActive time.Time     `bson:"-"`
 }
 
 // Compute implements leaderboard.Store.
@@ -139,9 +139,17 @@ func (s *Store) grouped(ctx context.Context) ([]sum, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = cursor.Close(ctx) }()
 	var sums []sum
-	err = cursor.All(ctx, &sums)
-	return sums, err
+	for cursor.Next(ctx) {
+		var each sum
+		if err := cursor.Decode(&each); err != nil {
+			return nil, err
+		}
+		each.LastActive, _ = cursor.Current.Lookup("lastActive").TimeOK() // other programs write there what is no time
+		sums = append(sums, each)
+	}
+	return sums, cursor.Err()
 }
 
 // streamed reads the four fields of every practice and sums up here.
@@ -188,11 +196,8 @@ func (s *sum) add(practice bson.Raw) {
 	}
 }
 
-type person struct {
-	ID        bson.ObjectID `bson:"_id"`
-	Name      string        `bson:"name"`
-	AvatarURL string        `bson:"avatarUrl"`
-}
+// person is what is shown of a user.
+type person struct{ Name, AvatarURL string }
 
 func (s *Store) people(ctx context.Context, sums []sum) (map[bson.ObjectID]person, error) {
 	ids := make([]bson.ObjectID, len(sums))
@@ -205,13 +210,13 @@ func (s *Store) people(ctx context.Context, sums []sum) (map[bson.ObjectID]perso
 	if err != nil {
 		return nil, err
 	}
-	var found []person
-	if err := cursor.All(ctx, &found); err != nil {
-		return nil, err
+	defer func() { _ = cursor.Close(ctx) }()
+	people := make(map[bson.ObjectID]person, len(ids))
+	for cursor.Next(ctx) {
+		// Other programs write users too: what is not text is not shown.
+		name, _ := cursor.Current.Lookup("name").StringValueOK()
+		avatar, _ := cursor.Current.Lookup("avatarUrl").StringValueOK()
+		people[cursor.Current.Lookup("_id").ObjectID()] = person{name, avatar}
 	}
-	people := make(map[bson.ObjectID]person, len(found))
-	for _, each := range found {
-		people[each.ID] = each
-	}
-	return people, nil
+	return people, cursor.Err()
 }
