@@ -134,6 +134,12 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	}))
 	parts.Add("janitor", janitor.New(nil, p.log,
 		janitor.Task{What: "run records", Purge: func(ctx context.Context) (int64, error) { return store.PurgeRuns(ctx, store.Now()) }},
+		janitor.Task{What: "finished jobs", Purge: func(ctx context.Context) (int64, error) {
+			if p.cfg.JobRetention == 0 { // they are kept for ever
+				return 0, nil
+			}
+			return store.PurgeFinished(ctx, store.Now().Add(-p.cfg.JobRetention))
+		}},
 		janitor.Task{What: "entries of the effect ledger", Purge: mongoledger.New(db, clock.Now).Purge},
 		janitor.Task{What: "push tickets", Purge: notifymongo.New(db, clock.Now).PurgeTickets},
 	))

@@ -42,6 +42,7 @@ type Config struct {
 	Collection   string        `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"the job collection, shared with Node's Agenda"`
 	Timezone     string        `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"IANA time zone of the recurring jobs and of calendar weeks and days"`
 	RunRetention time.Duration `env:"RUN_RETENTION" envDefault:"720h" help:"how long the records of runs are kept"`
+	JobRetention time.Duration `env:"JOB_RETENTION" envDefault:"720h" help:"how long one-off jobs stay after they completed or were cancelled; 0 = for ever"`
 
 	ExamRetention int `env:"EXAM_HISTORY_RETENTION_MONTHS" envDefault:"6" help:"months after which exam results are moved to the archive; 3 or more"`
 }
@@ -71,9 +72,17 @@ func (c Config) Validate() error {
 		lasts("WORKER_IDLE_INTERVAL", c.IdleInterval, 100*time.Millisecond),
 		lasts("WORKER_SHUTDOWN_TIMEOUT", c.ShutdownTimeout, time.Second),
 		lasts("RUN_RETENTION", c.RunRetention, time.Hour),
+		c.checkJobRetention(),
 		atLeast("EXAM_HISTORY_RETENTION_MONTHS", c.ExamRetention, catalog.MinExamRetentionMonths),
 		c.checkPort(),
 	)
+}
+
+func (c Config) checkJobRetention() error {
+	if c.JobRetention == 0 {
+		return nil
+	}
+	return lasts("JOB_RETENTION", c.JobRetention, time.Hour)
 }
 
 func (c Config) checkRedis() error {
