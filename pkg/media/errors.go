@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// ErrNotFound: the store or the records have no such file.
+// ErrNotFound means that the store or the records have no such file.
 var ErrNotFound = errors.New("no such file")
 
-// UnavailableError: the store is away, overloaded, or limits us.
+// UnavailableError means that the store is away, overloaded, or limits us.
 type UnavailableError struct {
 	Store      string
 	RetryAfter time.Duration // when to try again; 0 = unknown
@@ -24,7 +24,8 @@ func (e *UnavailableError) Error() string {
 // Unwrap returns the cause.
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// RefusedError: the file or the request is at fault. Reason is fit for users.
+// RefusedError means that the file or the request is at fault. Reason is fit
+// for users.
 type RefusedError struct{ Reason string }
 
 // Error implements error.

@@ -13,7 +13,8 @@ const oggTail = 65307 + 27
 // the samples in a second (RFC 3533, RFC 7845, Vorbis I).
 func measureOGG(file io.ReaderAt, info *Info) {
 	head := readAt(file, 28, 32)
-	rate, skip := 0.0, uint64(0)
+	var rate float64
+	var skip uint64
 	switch {
 	case len(head) >= 16 && bytes.HasPrefix(head, []byte("\x01vorbis")):
 		rate = float64(binary.LittleEndian.Uint32(head[12:]))

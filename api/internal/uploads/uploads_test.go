@@ -28,14 +28,14 @@ type fixture struct {
 	*apitest.API
 	db                 *mongo.Database
 	dir                string
-	admin, user, else_ string
+	admin, user, other string
 }
 
 func start(t *testing.T) *fixture {
 	t.Helper()
 	db, dir := mongotest.Database(t), t.TempDir()
 	f := &fixture{API: apitest.Start(t, db, apitest.Options{MediaDir: dir}), db: db, dir: dir}
-	f.admin, f.user, f.else_ = f.Token(t, "admin@example.com"), f.Token(t, "user@example.com"), f.Token(t, "else@example.com")
+	f.admin, f.user, f.other = f.Token(t, "admin@example.com"), f.Token(t, "user@example.com"), f.Token(t, "else@example.com")
 	return f
 }
 
@@ -140,7 +140,7 @@ func TestLifeOfEveryKind(t *testing.T) {
 				if method == http.MethodGet {
 					path += "/info"
 				}
-				if refused := f.Do(t, apitest.Request{Method: method, Path: path, Token: f.else_}); refused.Status != http.StatusNotFound {
+				if refused := f.Do(t, apitest.Request{Method: method, Path: path, Token: f.other}); refused.Status != http.StatusNotFound {
 					t.Errorf("%s of somebody else: %d %s", method, refused.Status, refused.Text)
 				}
 			}
@@ -239,8 +239,8 @@ func TestOptimize(t *testing.T) {
 		"none":   {map[string]any{}, 400, 300},
 	} {
 		test.body["publicId"] = id
-		first := f.Post(t, "/api/uploads/optimize-url", f.else_, test.body)
-		second := f.Post(t, "/api/uploads/optimize-url", f.else_, test.body)
+		first := f.Post(t, "/api/uploads/optimize-url", f.other, test.body)
+		second := f.Post(t, "/api/uploads/optimize-url", f.other, test.body)
 		if first.Status != http.StatusOK || first.At("optimizedUrl") != second.At("optimizedUrl") {
 			t.Errorf("%s: %s, then %s", name, first.Text, second.Text)
 			continue

@@ -38,6 +38,7 @@ func TestConformance(t *testing.T) {
 
 // TestRealAccount is the same with a real account.
 func TestRealAccount(t *testing.T) {
+	t.Parallel()
 	name := os.Getenv("CLOUDINARY_TEST_CLOUD_NAME")
 	if name == "" {
 		t.Skip("CLOUDINARY_TEST_CLOUD_NAME, CLOUDINARY_TEST_API_KEY and CLOUDINARY_TEST_API_SECRET name no account")

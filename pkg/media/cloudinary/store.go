@@ -62,9 +62,19 @@ var _ media.Store = (*Store)(nil)
 // dialTimeout is how long a connection may take to be made.
 const dialTimeout = 700 * time.Millisecond
 
+// configuring is held while the SDK makes a configuration, for which it
+// changes a decoder that all share.
+var configuring sync.Mutex
+
+func newConfiguration(o Options) (*config.Configuration, error) {
+	configuring.Lock()
+	defer configuring.Unlock()
+	return config.NewFromParams(o.CloudName, o.APIKey, o.APISecret)
+}
+
 // New returns a Store. Nothing is sent yet.
 func New(o Options) (*Store, error) {
-	configuration, err := config.NewFromParams(o.CloudName, o.APIKey, o.APISecret)
+	configuration, err := newConfiguration(o)
 	if err != nil {
 		return nil, fmt.Errorf("configure Cloudinary: %w", err)
 	}
@@ -131,7 +141,7 @@ func (s *Store) Put(ctx context.Context, upload media.Upload) (media.Asset, erro
 		var err error
 		result, err = s.cloud.Upload.Upload(withResource(ctx, upload.Kind.ResourceType()), io.NewSectionReader(file, 0, upload.File.Size), uploader.UploadParams{
 			PublicID: upload.PublicID, ResourceType: string(upload.Kind.ResourceType()),
-			AllowedFormats: formats(upload.Kind), Overwrite: api.Bool(true),
+			AllowedFormats: formats(upload.Kind), Overwrite: new(true),
 		})
 		return s.checked(err, result)
 	})
@@ -157,7 +167,7 @@ func (s *Store) Put(ctx context.Context, upload media.Upload) (media.Asset, erro
 
 func (s *Store) checked(err error, result *uploader.UploadResult) error {
 	if err == nil && (result == nil || result.PublicID == "") {
-		return errors.New("Cloudinary's answer has no public id")
+		return errors.New("the answer of Cloudinary has no public id")
 	}
 	return err
 }
@@ -194,13 +204,13 @@ func (s *Store) Delete(ctx context.Context, ref media.Ref) error {
 	}
 	err := s.do(ctx, s.callTimeout, func(ctx context.Context) error {
 		result, err := s.cloud.Upload.Destroy(ctx, uploader.DestroyParams{
-			PublicID: ref.PublicID, ResourceType: string(ref.ResourceType), Invalidate: api.Bool(true),
+			PublicID: ref.PublicID, ResourceType: string(ref.ResourceType), Invalidate: new(true),
 		})
 		if err == nil && result.Result == "not found" {
 			return media.ErrNotFound
 		}
 		if err == nil && result.Result != "ok" {
-			return fmt.Errorf("Cloudinary says %q", result.Result)
+			return fmt.Errorf("the answer of Cloudinary is %q", result.Result)
 		}
 		return err
 	})

@@ -74,7 +74,7 @@ func (s *Store) Name() string { return media.StoreLocal }
 func (s *Store) Ready() error { return nil }
 
 // Put implements media.Store.
-func (s *Store) Put(_ context.Context, upload media.Upload) (media.Asset, error) {
+func (s *Store) Put(ctx context.Context, upload media.Upload) (media.Asset, error) {
 	if !media.Own(upload.PublicID) {
 		return media.Asset{}, fmt.Errorf("store %q: this is no id of ours", upload.PublicID)
 	}
@@ -82,16 +82,17 @@ func (s *Store) Put(_ context.Context, upload media.Upload) (media.Asset, error)
 	if err := s.publish(upload.Path, s.path("files", filepath.FromSlash(name))); err != nil {
 		return media.Asset{}, fmt.Errorf("store %s: %w", upload.PublicID, err)
 	}
-	asset, err := s.Info(context.Background(), upload.Ref())
+	ctx = context.WithoutCancel(ctx) // the file is there: to tell of it must not fail
+	asset, err := s.Info(ctx, upload.Ref())
 	if err == nil && upload.Kind == media.Image {
-		asset.Thumbnail = s.thumbnail(upload.Ref())
+		asset.Thumbnail = s.thumbnail(ctx, upload.Ref())
 	}
 	return asset, err
 }
 
 // thumbnail makes the small picture; "" when the file cannot be redrawn.
-func (s *Store) thumbnail(ref media.Ref) string {
-	address, err := s.Optimize(context.Background(), ref, media.ThumbnailOf)
+func (s *Store) thumbnail(ctx context.Context, ref media.Ref) string {
+	address, err := s.Optimize(ctx, ref, media.ThumbnailOf)
 	if err != nil || !strings.Contains(address, "/"+variants+"/") {
 		return ""
 	}

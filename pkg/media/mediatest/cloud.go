@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -110,7 +111,9 @@ func refuse(w http.ResponseWriter, status int, message string) {
 	answer(w, map[string]any{"error": map[string]any{"message": message}})
 }
 
-func answer(w io.Writer, value any) { _ = json.NewEncoder(w).Encode(value) }
+func answer(w io.Writer, value any) {
+	_ = json.NewEncoder(w).Encode(value) //nolint:errchkjson // the client has gone
+}
 
 func (c *Cloud) post(w http.ResponseWriter, r *http.Request, path string) {
 	resource, action, _ := strings.Cut(path, "/")
@@ -179,7 +182,7 @@ func read(r *http.Request) (url.Values, int64, error) {
 	fields, size := url.Values{}, int64(0)
 	for {
 		part, err := reader.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return fields, size, nil
 		}
 		if err != nil {
