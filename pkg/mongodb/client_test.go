@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 )
 
 // patience bounds what should take a fraction of it.
@@ -105,8 +106,8 @@ func TestConnectFindsOutWhatTheServerIs(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := newFake(t, func(command bson.Raw) bson.D { return greet(command, test.hello, test.build) })
-			client := connect(t, mongodb.Options{URI: "mongodb://" + server.host() + "/?directConnection=true"})
+			server := wiretest.New(t, func(command bson.Raw) bson.D { return wiretest.Greet(command, test.hello, test.build) })
+			client := connect(t, mongodb.Options{URI: "mongodb://" + server.Host() + "/?directConnection=true"})
 			if diff := cmp.Diff(test.want, client.Capabilities()); diff != "" {
 				t.Errorf("capabilities (-want +got):\n%s", diff)
 			}
@@ -116,8 +117,8 @@ func TestConnectFindsOutWhatTheServerIs(t *testing.T) {
 
 func TestConnectRefusesASecondary(t *testing.T) {
 	t.Parallel()
-	server := newFake(t, func(command bson.Raw) bson.D {
-		return greet(command, bson.D{
+	server := wiretest.New(t, func(command bson.Raw) bson.D {
+		return wiretest.Greet(command, bson.D{
 			{Key: "isWritablePrimary", Value: false}, {Key: "secondary", Value: true}, {Key: "setName", Value: "rs0"},
 		}, nil)
 	})
@@ -128,7 +129,7 @@ func TestConnectRefusesASecondary(t *testing.T) {
 		<-journal.lines
 		cancel()
 	}()
-	_, err := mongodb.Connect(ctx, mongodb.Options{URI: "mongodb://" + server.host() + "/?directConnection=true", Log: log})
+	_, err := mongodb.Connect(ctx, mongodb.Options{URI: "mongodb://" + server.Host() + "/?directConnection=true", Log: log})
 	if !errors.Is(err, mongodb.ErrNotPrimary) {
 		t.Errorf("Connect = %v, want ErrNotPrimary", err)
 	}
@@ -136,8 +137,8 @@ func TestConnectRefusesASecondary(t *testing.T) {
 
 func TestTargetAndDatabase(t *testing.T) {
 	t.Parallel()
-	server := newFake(t, plain)
-	host := server.host()
+	server := wiretest.New(t, plain)
+	host := server.Host()
 	tests := map[string]struct {
 		options  mongodb.Options
 		target   string
@@ -166,8 +167,8 @@ func TestTargetAndDatabase(t *testing.T) {
 func TestWritesAreForAMajorityAndReadsFromThePrimary(t *testing.T) {
 	t.Parallel()
 	commands := make(chan bson.Raw, 10)
-	server := newFake(t, func(command bson.Raw) bson.D {
-		switch name(command) {
+	server := wiretest.New(t, func(command bson.Raw) bson.D {
+		switch wiretest.Name(command) {
 		case "insert":
 			commands <- command
 			return bson.D{{Key: "n", Value: 1}}
@@ -175,9 +176,9 @@ func TestWritesAreForAMajorityAndReadsFromThePrimary(t *testing.T) {
 			commands <- command
 			return bson.D{{Key: "cursor", Value: bson.D{{Key: "id", Value: int64(0)}, {Key: "ns", Value: "a.b"}, {Key: "firstBatch", Value: bson.A{}}}}}
 		}
-		return greet(command, bson.D{{Key: "msg", Value: "isdbgrid"}}, nil)
+		return wiretest.Greet(command, bson.D{{Key: "msg", Value: "isdbgrid"}}, nil)
 	})
-	client := connect(t, mongodb.Options{URI: "mongodb://" + server.host() + "/?w=1&journal=false&readPreference=secondary"})
+	client := connect(t, mongodb.Options{URI: "mongodb://" + server.Host() + "/?w=1&journal=false&readPreference=secondary"})
 	collection := client.Database().Collection("jobs")
 	if _, err := collection.InsertOne(t.Context(), bson.D{{Key: "_id", Value: 1}}); err != nil {
 		t.Fatalf("insert: %v", err)
@@ -204,8 +205,8 @@ func TestWritesAreForAMajorityAndReadsFromThePrimary(t *testing.T) {
 
 func TestConnectWaitsForTheServer(t *testing.T) {
 	t.Parallel()
-	server := newFake(t, plain)
-	door := newProxy(t, server.host())
+	server := wiretest.New(t, plain)
+	door := newProxy(t, server.Host())
 	door.setCut(true)
 	journal, log := newJournal()
 	go func() {
@@ -238,7 +239,7 @@ func TestConnectGivesUpWithItsContext(t *testing.T) {
 		cancel(errEnough)
 	}()
 	_, err := mongodb.Connect(ctx, mongodb.Options{
-		AtlasURI: "mongodb://u:hunter2@" + host + "/db", URI: "mongodb://" + newFake(t, plain).host(), Log: log, AttemptTimeout: 100 * time.Millisecond,
+		AtlasURI: "mongodb://u:hunter2@" + host + "/db", URI: "mongodb://" + wiretest.New(t, plain).Host(), Log: log, AttemptTimeout: 100 * time.Millisecond,
 	})
 	if !errors.Is(err, errEnough) {
 		t.Fatalf("Connect = %v, want the cause of its context", err)
@@ -255,13 +256,13 @@ func TestConnectGivesUpWithItsContext(t *testing.T) {
 
 func TestFallback(t *testing.T) {
 	t.Parallel()
-	local := newFake(t, plain)
+	local := wiretest.New(t, plain)
 	journal, log := newJournal()
 	client := connect(t, mongodb.Options{
-		AtlasURI: "mongodb://" + nobody(t) + "/cloud", URI: "mongodb://" + local.host() + "/local",
+		AtlasURI: "mongodb://" + nobody(t) + "/cloud", URI: "mongodb://" + local.Host() + "/local",
 		Fallback: mongodb.FallbackAllow, Log: log, AttemptTimeout: 50 * time.Millisecond,
 	})
-	if want := (mongodb.Target{Name: "MONGODB_URI", Host: local.host(), Fallback: true}); client.Target() != want {
+	if want := (mongodb.Target{Name: "MONGODB_URI", Host: local.Host(), Fallback: true}); client.Target() != want {
 		t.Errorf("target = %+v, want %+v", client.Target(), want)
 	}
 	if got := client.Database().Name(); got != "local" {
@@ -275,7 +276,7 @@ func TestFallback(t *testing.T) {
 
 func TestPingAfterACut(t *testing.T) {
 	t.Parallel()
-	door := newProxy(t, newFake(t, plain).host())
+	door := newProxy(t, wiretest.New(t, plain).Host())
 	client := connect(t, mongodb.Options{URI: "mongodb://" + door.host()})
 	if err := client.Ping(t.Context()); err != nil {
 		t.Fatalf("Ping: %v", err)
@@ -296,7 +297,7 @@ func TestPingAfterACut(t *testing.T) {
 
 func TestCloseTwice(t *testing.T) {
 	t.Parallel()
-	client := connect(t, mongodb.Options{URI: "mongodb://" + newFake(t, plain).host()})
+	client := connect(t, mongodb.Options{URI: "mongodb://" + wiretest.New(t, plain).Host()})
 	for range 2 {
 		if err := client.Close(t.Context()); err != nil {
 			t.Errorf("Close: %v", err)

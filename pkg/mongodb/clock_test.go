@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 )
 
 // TestServerOffset has the server advance our clock, so that each question
@@ -27,9 +28,9 @@ func TestServerOffset(t *testing.T) {
 			t.Parallel()
 			clock := clockwork.NewFakeClockAt(time.Date(2025, 3, 1, 9, 0, 0, 0, time.UTC))
 			var asked atomic.Int32
-			server := newFake(t, func(command bson.Raw) bson.D {
+			server := wiretest.New(t, func(command bson.Raw) bson.D {
 				// The driver's own questions go to the database admin.
-				if name(command) != "hello" || database(command) == "admin" {
+				if wiretest.Name(command) != "hello" || wiretest.Database(command) == "admin" {
 					return plain(command)
 				}
 				trip := trips[asked.Add(1)-1]
@@ -38,7 +39,7 @@ func TestServerOffset(t *testing.T) {
 				clock.Advance(trip.back)
 				return bson.D{{Key: "localTime", Value: now}}
 			})
-			client := connect(t, mongodb.Options{URI: "mongodb://" + server.host(), Clock: clock})
+			client := connect(t, mongodb.Options{URI: "mongodb://" + server.Host(), Clock: clock})
 			got, err := client.ServerOffset(t.Context())
 			if err != nil {
 				t.Fatalf("ServerOffset: %v", err)
@@ -56,7 +57,7 @@ func TestServerOffset(t *testing.T) {
 
 func TestServerOffsetFails(t *testing.T) {
 	t.Parallel()
-	client := connect(t, mongodb.Options{URI: "mongodb://" + newFake(t, plain).host()})
+	client := connect(t, mongodb.Options{URI: "mongodb://" + wiretest.New(t, plain).Host()})
 	if err := client.Close(t.Context()); err != nil {
 		t.Fatalf("Close: %v", err)
 	}

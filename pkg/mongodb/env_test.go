@@ -10,6 +10,7 @@ import (
 	"github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 )
 
 func loadEnv(t *testing.T, variables map[string]string) mongodb.Env {
@@ -45,7 +46,7 @@ func TestEnvBecomesOptions(t *testing.T) {
 
 func TestEnvCountsCommands(t *testing.T) {
 	t.Parallel()
-	env := loadEnv(t, map[string]string{"MONGODB_URI": "mongodb://" + newFake(t, plain).host()})
+	env := loadEnv(t, map[string]string{"MONGODB_URI": "mongodb://" + wiretest.New(t, plain).Host()})
 	registry := metrics.New("test", nil)
 	options, err := env.Options("worker", registry, slog.New(slog.DiscardHandler))
 	if err != nil {

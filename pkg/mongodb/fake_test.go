@@ -1,176 +1,20 @@
 package mongodb_test
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"sync"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 )
-
-// fakeServer speaks just enough of MongoDB's wire protocol to be any server
-// that a test needs: a mongos, a secondary, one with a wrong clock.
-type fakeServer struct {
-	listener net.Listener
-	answer   func(command bson.Raw) bson.D
-
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-	all   sync.WaitGroup
-}
-
-const (
-	opReply   = 1
-	opQuery   = 2004 // how drivers say their first hello
-	opMessage = 2013
-)
-
-// newFake returns a server that answers commands with answer, and what answer
-// leaves nil with {ok: 1}.
-func newFake(t *testing.T, answer func(command bson.Raw) bson.D) *fakeServer {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &fakeServer{listener: listener, answer: answer, conns: map[net.Conn]bool{}}
-	s.all.Go(s.accept)
-	t.Cleanup(s.close)
-	return s
-}
-
-func (s *fakeServer) host() string { return s.listener.Addr().String() }
-
-func (s *fakeServer) close() {
-	s.listener.Close()
-	s.mu.Lock()
-	for conn := range s.conns {
-		conn.Close()
-	}
-	s.mu.Unlock()
-	s.all.Wait()
-}
-
-func (s *fakeServer) accept() {
-	for {
-		conn, err := s.listener.Accept()
-		if err != nil {
-			return
-		}
-		s.mu.Lock()
-		s.conns[conn] = true
-		s.mu.Unlock()
-		s.all.Go(func() {
-			defer conn.Close()
-			for s.serve(conn) == nil {
-			}
-		})
-	}
-}
-
-// serve answers one message.
-func (s *fakeServer) serve(conn net.Conn) error {
-	header := make([]byte, 16)
-	if _, err := io.ReadFull(conn, header); err != nil {
-		return err
-	}
-	body := make([]byte, binary.LittleEndian.Uint32(header)-16)
-	if _, err := io.ReadFull(conn, body); err != nil {
-		return err
-	}
-	var command bson.Raw
-	operation := binary.LittleEndian.Uint32(header[12:])
-	switch operation {
-	case opMessage:
-		command = body[5:] // after the flags and the kind of the section
-	case opQuery:
-		command = body[4+len("admin.$cmd\x00")+8:]
-	default:
-		return fmt.Errorf("operation %d", operation)
-	}
-	command = command[:binary.LittleEndian.Uint32(command)]
-
-	reply := s.answer(command)
-	if reply == nil {
-		reply = bson.D{}
-	}
-	document, err := bson.Marshal(append(reply, bson.E{Key: "ok", Value: 1}))
-	if err != nil {
-		return err
-	}
-	var prefix []byte
-	replyOperation := uint32(opMessage)
-	if operation == opMessage {
-		prefix = make([]byte, 5)
-	} else {
-		prefix, replyOperation = make([]byte, 20), opReply
-		binary.LittleEndian.PutUint32(prefix[16:], 1)
-	}
-	out := binary.LittleEndian.AppendUint32(nil, uint32(16+len(prefix)+len(document)))
-	out = binary.LittleEndian.AppendUint32(out, 0)
-	out = append(out, header[4:8]...) // in reply to
-	out = binary.LittleEndian.AppendUint32(out, replyOperation)
-	_, err = conn.Write(append(append(out, prefix...), document...))
-	return err
-}
-
-// name returns the name of a command.
-func name(command bson.Raw) string {
-	elements, err := command.Elements()
-	if err != nil || len(elements) == 0 {
-		return ""
-	}
-	return elements[0].Key()
-}
-
-// database returns the database that a command is for.
-func database(command bson.Raw) string {
-	db, _ := command.Lookup("$db").StringValueOK()
-	return db
-}
-
-// greet answers hello as a server with these extra fields does, and buildInfo
-// with build.
-func greet(command bson.Raw, hello, build bson.D) bson.D {
-	switch name(command) {
-	case "hello", "isMaster", "ismaster":
-		// A field that comes twice counts as it comes last.
-		out := bson.D{
-			{Key: "helloOk", Value: true},
-			{Key: "maxWireVersion", Value: 21},
-			{Key: "minWireVersion", Value: 0},
-			{Key: "maxBsonObjectSize", Value: 16 << 20},
-			{Key: "maxMessageSizeBytes", Value: 48_000_000},
-			{Key: "maxWriteBatchSize", Value: 100_000},
-		}
-		if !has(hello, "isWritablePrimary") {
-			out = append(out, bson.E{Key: "isWritablePrimary", Value: true}, bson.E{Key: "ismaster", Value: true})
-		}
-		return append(out, hello...)
-	case "buildInfo":
-		return build
-	case "saslStart": // any password will do
-		return bson.D{{Key: "conversationId", Value: 1}, {Key: "done", Value: true}, {Key: "payload", Value: []byte{}}}
-	}
-	return nil
-}
-
-func has(d bson.D, key string) bool {
-	for _, e := range d {
-		if e.Key == key {
-			return true
-		}
-	}
-	return false
-}
 
 // plain answers as a standalone MongoDB 7 does.
 func plain(command bson.Raw) bson.D {
-	return greet(command, nil, bson.D{{Key: "version", Value: "7.0.14"}})
+	return wiretest.Greet(command, nil, bson.D{{Key: "version", Value: "7.0.14"}})
 }
 
 // proxy is a TCP proxy that a test can cut.

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 	"github.com/etrainer/backend/pkg/outagetest"
 )
 
@@ -25,7 +26,7 @@ func insertWithin(t *testing.T, client *mongodb.Client, limit time.Duration) err
 // the wait.
 func TestAFrozenConnectionIsUnavailable(t *testing.T) {
 	t.Parallel()
-	door := outagetest.New(t, newFake(t, plain).host())
+	door := outagetest.New(t, wiretest.New(t, plain).Host())
 	client := connect(t, mongodb.Options{URI: "mongodb://" + door.Address()})
 	door.Freeze()
 	if err := insertWithin(t, client, 200*time.Millisecond); !mongodb.IsUnavailable(err) {
@@ -40,18 +41,18 @@ func TestAFrozenConnectionIsUnavailable(t *testing.T) {
 // A server that is killed closes its connections and refuses new ones.
 func TestAKilledServerIsUnavailable(t *testing.T) {
 	t.Parallel()
-	server := newFake(t, plain)
-	client := connect(t, mongodb.Options{URI: "mongodb://" + server.host()})
+	server := wiretest.New(t, plain)
+	client := connect(t, mongodb.Options{URI: "mongodb://" + server.Host()})
 	if err := insertWithin(t, client, patience); err != nil {
 		t.Fatalf("insert before: %v", err)
 	}
-	server.close()
+	server.Close()
 	if err := insertWithin(t, client, 200*time.Millisecond); !mongodb.IsUnavailable(err) {
 		t.Errorf("insert = %v, want that the server is unavailable", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if err := client.Ping(ctx); err == nil || !strings.Contains(err.Error(), server.host()) {
+	if err := client.Ping(ctx); err == nil || !strings.Contains(err.Error(), server.Host()) {
 		t.Errorf("Ping = %v, want an error with the host", err)
 	}
 }
@@ -60,15 +61,15 @@ func TestAKilledServerIsUnavailable(t *testing.T) {
 // where that is allowed, and the client says so.
 func TestFallbackFromACandidateThatHangs(t *testing.T) {
 	t.Parallel()
-	hanging := outagetest.New(t, newFake(t, plain).host())
+	hanging := outagetest.New(t, wiretest.New(t, plain).Host())
 	hanging.Freeze()
-	second := newFake(t, plain)
+	second := wiretest.New(t, plain)
 	journal, log := newJournal()
 	client := connect(t, mongodb.Options{
-		AtlasURI: "mongodb://" + hanging.Address() + "/cloud", URI: "mongodb://" + second.host() + "/local",
+		AtlasURI: "mongodb://" + hanging.Address() + "/cloud", URI: "mongodb://" + second.Host() + "/local",
 		Fallback: mongodb.FallbackAllow, Log: log, AttemptTimeout: time.Second,
 	})
-	if want := (mongodb.Target{Name: "MONGODB_URI", Host: second.host(), Fallback: true}); client.Target() != want {
+	if want := (mongodb.Target{Name: "MONGODB_URI", Host: second.Host(), Fallback: true}); client.Target() != want {
 		t.Errorf("target = %+v, want %+v", client.Target(), want)
 	}
 	if err := insertWithin(t, client, patience); err != nil {
@@ -82,7 +83,7 @@ func TestFallbackFromACandidateThatHangs(t *testing.T) {
 // The first candidate comes back while it is still being tried: no fallback.
 func TestTheFirstCandidateIsPreferredWhenItComesBack(t *testing.T) {
 	t.Parallel()
-	first := outagetest.New(t, newFake(t, plain).host())
+	first := outagetest.New(t, wiretest.New(t, plain).Host())
 	first.Cut()
 	journal, log := newJournal()
 	go func() {
@@ -90,7 +91,7 @@ func TestTheFirstCandidateIsPreferredWhenItComesBack(t *testing.T) {
 		first.Restore()
 	}()
 	client := connect(t, mongodb.Options{
-		AtlasURI: "mongodb://" + first.Address() + "/cloud", URI: "mongodb://" + newFake(t, plain).host() + "/local",
+		AtlasURI: "mongodb://" + first.Address() + "/cloud", URI: "mongodb://" + wiretest.New(t, plain).Host() + "/local",
 		Log: log, AttemptTimeout: time.Second,
 	})
 	if want := (mongodb.Target{Name: "MONGODB_ATLAS_URI", Host: first.Address()}); client.Target() != want {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 )
 
 // eventually polls until the condition holds.
@@ -30,14 +31,14 @@ func eventually(t *testing.T, what string, holds func() bool) {
 func TestPoolStats(t *testing.T) {
 	t.Parallel()
 	arrived, release := make(chan struct{}, 3), make(chan struct{})
-	server := newFake(t, func(command bson.Raw) bson.D {
-		if name(command) == "ping" {
+	server := wiretest.New(t, func(command bson.Raw) bson.D {
+		if wiretest.Name(command) == "ping" {
 			arrived <- struct{}{}
 			<-release
 		}
 		return plain(command)
 	})
-	client := connect(t, mongodb.Options{URI: "mongodb://" + server.host(), MaxPoolSize: 1})
+	client := connect(t, mongodb.Options{URI: "mongodb://" + server.Host(), MaxPoolSize: 1})
 	before := client.PoolStats()
 	if before.Open != 1 || before.InUse != 0 || before.CheckOuts != 2 { // hello and buildInfo
 		t.Errorf("after Connect = %+v, want one idle connection, checked out twice", before)
@@ -79,7 +80,7 @@ func TestCommandCounter(t *testing.T) {
 	if _, err := mongodb.NewCommandCounter(registry); err == nil {
 		t.Error("a second counter in one registry is accepted")
 	}
-	client := connect(t, mongodb.Options{URI: "mongodb://" + newFake(t, plain).host(), Monitor: counter.Monitor()})
+	client := connect(t, mongodb.Options{URI: "mongodb://" + wiretest.New(t, plain).Host(), Monitor: counter.Monitor()})
 	if diff := cmp.Diff(map[string]int64{"hello": 1, "buildInfo": 1}, counter.Counts()); diff != "" {
 		t.Errorf("commands of Connect (-want +got):\n%s", diff)
 	}
@@ -110,7 +111,7 @@ func TestCommandCounter(t *testing.T) {
 func TestZeroCommandCounter(t *testing.T) {
 	t.Parallel()
 	var counter mongodb.CommandCounter
-	connect(t, mongodb.Options{URI: "mongodb://" + newFake(t, plain).host(), Monitor: counter.Monitor()})
+	connect(t, mongodb.Options{URI: "mongodb://" + wiretest.New(t, plain).Host(), Monitor: counter.Monitor()})
 	if got := counter.Total(); got != 2 {
 		t.Errorf("total = %d, want 2", got)
 	}

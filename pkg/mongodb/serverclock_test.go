@@ -13,13 +13,14 @@ import (
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/lifecycle/lifecycletest"
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 )
 
 // aheadServer is a server whose clock is ahead of ours.
-func aheadServer(t *testing.T, clock clockwork.Clock, ahead *atomic.Int64) *fakeServer {
+func aheadServer(t *testing.T, clock clockwork.Clock, ahead *atomic.Int64) *wiretest.Server {
 	t.Helper()
-	return newFake(t, func(command bson.Raw) bson.D {
-		if name(command) == "hello" && database(command) != "admin" {
+	return wiretest.New(t, func(command bson.Raw) bson.D {
+		if wiretest.Name(command) == "hello" && wiretest.Database(command) != "admin" {
 			return bson.D{{Key: "localTime", Value: clock.Now().Add(time.Duration(ahead.Load()))}}
 		}
 		return plain(command)
@@ -32,7 +33,7 @@ func TestServerClockFollowsTheServer(t *testing.T) {
 	var ahead atomic.Int64
 	ahead.Store(int64(time.Minute))
 	journal, log := newJournal()
-	client := connect(t, mongodb.Options{URI: "mongodb://" + aheadServer(t, ours, &ahead).host(), Clock: ours})
+	client := connect(t, mongodb.Options{URI: "mongodb://" + aheadServer(t, ours, &ahead).Host(), Clock: ours})
 	clock := mongodb.NewServerClock(client, log)
 	if err := clock.Start(t.Context()); err != nil {
 		t.Fatalf("Start: %v", err)
@@ -64,14 +65,14 @@ func TestServerClockFollowsTheServer(t *testing.T) {
 
 func TestServerClockKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	client := connect(t, mongodb.Options{URI: "mongodb://" + aheadServer(t, clockwork.NewRealClock(), new(atomic.Int64)).host()})
+	client := connect(t, mongodb.Options{URI: "mongodb://" + aheadServer(t, clockwork.NewRealClock(), new(atomic.Int64)).Host()})
 	_, log := newJournal()
 	lifecycletest.Stress(t, func() lifecycle.Service { return mongodb.NewServerClock(client, log) })
 }
 
 func TestServerClockNeedsTheServerToStart(t *testing.T) {
 	t.Parallel()
-	client := connect(t, mongodb.Options{URI: "mongodb://" + newFake(t, plain).host()})
+	client := connect(t, mongodb.Options{URI: "mongodb://" + wiretest.New(t, plain).Host()})
 	if err := client.Close(t.Context()); err != nil {
 		t.Fatalf("Close: %v", err)
 	}

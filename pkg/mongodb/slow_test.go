@@ -8,20 +8,21 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 )
 
 // TestSlowCommandsAreLogged holds one answer back until the command is slow.
 func TestSlowCommandsAreLogged(t *testing.T) {
 	t.Parallel()
 	const threshold = 20 * time.Millisecond
-	server := newFake(t, func(command bson.Raw) bson.D {
-		if name(command) == "insert" {
+	server := wiretest.New(t, func(command bson.Raw) bson.D {
+		if wiretest.Name(command) == "insert" {
 			<-time.After(2 * threshold)
 		}
 		return plain(command)
 	})
 	journal, log := newJournal()
-	client := connect(t, mongodb.Options{URI: "mongodb://" + server.host(), Log: log, SlowCommand: threshold})
+	client := connect(t, mongodb.Options{URI: "mongodb://" + server.Host(), Log: log, SlowCommand: threshold})
 	if _, err := client.Database().Collection("people").InsertOne(t.Context(), bson.D{{Key: "secret", Value: "hidden"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -40,14 +41,14 @@ func TestSlowCommandsAreLogged(t *testing.T) {
 func TestReportsMayReadFromASecondary(t *testing.T) {
 	t.Parallel()
 	commands := make(chan bson.Raw, 10)
-	server := newFake(t, func(command bson.Raw) bson.D {
-		if name(command) == "find" {
+	server := wiretest.New(t, func(command bson.Raw) bson.D {
+		if wiretest.Name(command) == "find" {
 			commands <- command
 			return bson.D{{Key: "cursor", Value: bson.D{{Key: "id", Value: int64(0)}, {Key: "ns", Value: "a.b"}, {Key: "firstBatch", Value: bson.A{}}}}}
 		}
-		return greet(command, bson.D{{Key: "msg", Value: "isdbgrid"}}, nil)
+		return wiretest.Greet(command, bson.D{{Key: "msg", Value: "isdbgrid"}}, nil)
 	})
-	client := connect(t, mongodb.Options{URI: "mongodb://" + server.host() + "/school"})
+	client := connect(t, mongodb.Options{URI: "mongodb://" + server.Host() + "/school"})
 	cursor, err := client.Reports().Collection("people").Find(t.Context(), bson.D{})
 	if err != nil {
 		t.Fatalf("find: %v", err)
@@ -62,7 +63,7 @@ func TestReportsMayReadFromASecondary(t *testing.T) {
 	if level, _ := find.Lookup("readConcern", "level").StringValueOK(); level != "majority" {
 		t.Errorf("a report is read with concern %q", level)
 	}
-	if got := database(find); got != "school" {
+	if got := wiretest.Database(find); got != "school" {
 		t.Errorf("a report is read from database %q", got)
 	}
 }

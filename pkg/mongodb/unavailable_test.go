@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 )
 
 func TestIsUnavailable(t *testing.T) {
@@ -40,7 +41,7 @@ func TestIsUnavailable(t *testing.T) {
 	}
 	t.Run("cut off", func(t *testing.T) {
 		t.Parallel()
-		door := newProxy(t, newFake(t, plain).host())
+		door := newProxy(t, wiretest.New(t, plain).Host())
 		client := connect(t, mongodb.Options{URI: "mongodb://" + door.host()})
 		door.setCut(true)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

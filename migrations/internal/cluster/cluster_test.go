@@ -14,6 +14,7 @@ import (
 	"github.com/etrainer/backend/migrations/internal/cluster"
 	"github.com/etrainer/backend/migrations/internal/migrate"
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 )
 
 // recorder is a mongos that remembers the commands of administrators.
@@ -25,10 +26,10 @@ type recorder struct {
 }
 
 func (r *recorder) answer(command bson.Raw) bson.D {
-	if reply := greet(command, bson.D{{Key: "msg", Value: "isdbgrid"}}, bson.D{{Key: "version", Value: "7.0.14"}}); reply != nil {
+	if reply := wiretest.Greet(command, bson.D{{Key: "msg", Value: "isdbgrid"}}, bson.D{{Key: "version", Value: "7.0.14"}}); reply != nil {
 		return reply
 	}
-	switch name(command) {
+	switch wiretest.Name(command) {
 	case "find":
 		return bson.D{{Key: "cursor", Value: bson.D{
 			{Key: "id", Value: int64(0)}, {Key: "ns", Value: "config.collections"}, {Key: "firstBatch", Value: append([]bson.D{}, r.sharded...)},
@@ -39,7 +40,7 @@ func (r *recorder) answer(command bson.Raw) bson.D {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.commands = append(r.commands, slices.Clone(command))
-	return r.refuse[name(command)]
+	return r.refuse[wiretest.Name(command)]
 }
 
 // said lists the recorded commands as name, value and database.
@@ -48,16 +49,16 @@ func (r *recorder) said() []string {
 	defer r.mu.Unlock()
 	var all []string
 	for _, c := range r.commands {
-		value, _ := c.Lookup(name(c)).StringValueOK()
-		all = append(all, name(c)+" "+value+" on "+database(c))
+		value, _ := c.Lookup(wiretest.Name(c)).StringValueOK()
+		all = append(all, wiretest.Name(c)+" "+value+" on "+wiretest.Database(c))
 	}
 	return all
 }
 
 func connect(t *testing.T, r *recorder) *mongo.Database {
 	t.Helper()
-	server := newFake(t, r.answer)
-	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + server.host()))
+	server := wiretest.New(t, r.answer)
+	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + server.Host()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,11 +112,20 @@ func (s *Store) Compute(ctx context.Context) ([]leaderboard.Row, error) {
 		}
 		rows = append(rows, leaderboard.Row{
 			User: sum.User.Hex(), Name: who.Name, AvatarURL: who.AvatarURL,
-			TotalScore: sum.Score, Practices: sum.Practices,
-			AverageScore: math.Round(sum.Rates/float64(sum.Practices)*100) / 100, LastActive: sum.LastActive,
+			TotalScore: finite(sum.Score), Practices: sum.Practices,
+			AverageScore: finite(math.Round(sum.Rates/float64(sum.Practices)*100) / 100), LastActive: sum.LastActive,
 		})
 	}
 	return rows, nil
+}
+
+// finite makes 0 of what JSON cannot say: one NaN that a client stored must not
+// cost everybody the leaderboard.
+func finite(value float64) float64 {
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return 0
+	}
+	return value
 }
 
 // grouped lets the server sum up. The sort makes it read the index that has all

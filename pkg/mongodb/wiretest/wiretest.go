@@ -1,4 +1,7 @@
-package cluster_test
+// Package wiretest is a server that speaks just enough of MongoDB's wire
+// protocol to be any server that a test needs: a mongos, a secondary, one with
+// a wrong clock, one that records what it is told. Tests alone import it.
+package wiretest
 
 import (
 	"encoding/binary"
@@ -11,9 +14,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// fakeServer speaks just enough of MongoDB's wire protocol to be any server
-// that a test needs: a mongos, a secondary, one with a wrong clock.
-type fakeServer struct {
+// Server is a running server.
+type Server struct {
 	listener net.Listener
 	answer   func(command bson.Raw) bson.D
 
@@ -28,23 +30,25 @@ const (
 	opMessage = 2013
 )
 
-// newFake returns a server that answers commands with answer, and what answer
+// New returns a server that answers commands with answer, and what answer
 // leaves nil with {ok: 1}.
-func newFake(t *testing.T, answer func(command bson.Raw) bson.D) *fakeServer {
+func New(t testing.TB, answer func(command bson.Raw) bson.D) *Server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &fakeServer{listener: listener, answer: answer, conns: map[net.Conn]bool{}}
+	s := &Server{listener: listener, answer: answer, conns: map[net.Conn]bool{}}
 	s.all.Go(s.accept)
-	t.Cleanup(s.close)
+	t.Cleanup(s.Close)
 	return s
 }
 
-func (s *fakeServer) host() string { return s.listener.Addr().String() }
+// Host is its host:port.
+func (s *Server) Host() string { return s.listener.Addr().String() }
 
-func (s *fakeServer) close() {
+// Close closes the port and every connection.
+func (s *Server) Close() {
 	s.listener.Close()
 	s.mu.Lock()
 	for conn := range s.conns {
@@ -54,7 +58,7 @@ func (s *fakeServer) close() {
 	s.all.Wait()
 }
 
-func (s *fakeServer) accept() {
+func (s *Server) accept() {
 	for {
 		conn, err := s.listener.Accept()
 		if err != nil {
@@ -72,7 +76,7 @@ func (s *fakeServer) accept() {
 }
 
 // serve answers one message.
-func (s *fakeServer) serve(conn net.Conn) error {
+func (s *Server) serve(conn net.Conn) error {
 	header := make([]byte, 16)
 	if _, err := io.ReadFull(conn, header); err != nil {
 		return err
@@ -120,8 +124,8 @@ func (s *fakeServer) serve(conn net.Conn) error {
 	return err
 }
 
-// name returns the name of a command.
-func name(command bson.Raw) string {
+// Name returns the name of a command.
+func Name(command bson.Raw) string {
 	elements, err := command.Elements()
 	if err != nil || len(elements) == 0 {
 		return ""
@@ -129,16 +133,16 @@ func name(command bson.Raw) string {
 	return elements[0].Key()
 }
 
-// database returns the database that a command is for.
-func database(command bson.Raw) string {
+// Database returns the database that a command is for.
+func Database(command bson.Raw) string {
 	db, _ := command.Lookup("$db").StringValueOK()
 	return db
 }
 
-// greet answers hello as a server with these extra fields does, and buildInfo
+// Greet answers hello as a server with these extra fields does, and buildInfo
 // with build.
-func greet(command bson.Raw, hello, build bson.D) bson.D {
-	switch name(command) {
+func Greet(command bson.Raw, hello, build bson.D) bson.D {
+	switch Name(command) {
 	case "hello", "isMaster", "ismaster":
 		// A field that comes twice counts as it comes last.
 		out := bson.D{
