@@ -122,10 +122,6 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 		Store: leaderboardmongo.New(database, client.Reports(), client.Capabilities().AggregationAvg),
 		Cache: cached.cache, TTL: time.Duration(cfg.CacheTTL) * time.Second, Now: clock.Now, Log: log,
 	})
-	state := system.NewHandler(system.Parts{
-		Database: client, Cache: cached.cache, Board: board, Fleet: registry, Instance: instance, Parent: p.child.Status,
-		Environment: cfg.Environment, Now: clock.Now, StartedAt: p.probes.StartedAt, Log: log,
-	})
 
 	accounts := authmongo.New(database, clock.Now, log)
 	authRoutes := auth.NewService(accounts, accounts, tokens(cfg, clock), auth.NewPasswords(cfg.BcryptRounds),
@@ -135,6 +131,11 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	if err != nil {
 		return nil, errors.Join(err, client.Close(ctx))
 	}
+
+	state := system.NewHandler(system.Parts{
+		Database: client, Cache: cached.cache, Board: board, Fleet: registry, Instance: instance, Parent: p.child.Status,
+		Storage: storage, Environment: cfg.Environment, Now: clock.Now, StartedAt: p.probes.StartedAt, Log: log,
+	})
 
 	p.probes.Database, p.probes.DatabaseName, p.probes.DatabaseHost = client, database.Name(), client.Target().Host
 	p.probes.Jobs, p.probes.Fallback, p.probes.Storage = queueRoutes.Health, client.Target().Fallback, storage

@@ -38,6 +38,8 @@ type Parts struct {
 	// Parent is what the parent of this process last said of its children; false
 	// = it has none, or none has spoken yet. nil = it has none.
 	Parent func() (supervise.Status, bool)
+	// Storage has the uploaded files; nil = they are on the local disk.
+	Storage Storage
 	// Environment is NODE_ENV.
 	Environment string
 	// Now is the database server's clock, in which instances expire.

@@ -85,7 +85,7 @@ func (h *Handler) status(c *gin.Context) error {
 			NodeVersion: runtime.Version(), Platform: runtime.GOOS, Architecture: nodeArch(),
 			UptimeSeconds: int64(h.uptime()), MemoryUsageMB: heap().used, CPUUsage: cpu(),
 		},
-		Services: statusServices{Database: "connected", Cache: h.cacheState(), FileStorage: "local"},
+		Services: statusServices{Database: "connected", Cache: h.cacheState(), FileStorage: h.fileStorage()},
 	}
 	if !h.connected(c.Request.Context()) {
 		reply.Status, reply.Services.Database = "degraded", "disconnected"
