@@ -155,7 +155,7 @@ func (r *recorder) write(ctx context.Context, batch []outcome) {
 	}
 	delay := 50 * time.Millisecond
 	for {
-		results, err := r.record(ctx, endings)
+		results, err := r.record(ctx, batch, endings)
 		if err == nil {
 			r.report(batch, endings, results)
 			return
@@ -175,12 +175,20 @@ func (r *recorder) write(ctx context.Context, batch []outcome) {
 	}
 }
 
-func (r *recorder) record(ctx context.Context, endings []queue.Ending) ([]error, error) {
+// record writes a batch once. What it wrote is settled before the fence opens:
+// the keeper would find recorded jobs without a lock, and take them for lost.
+func (r *recorder) record(ctx context.Context, batch []outcome, endings []queue.Ending) ([]error, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, recordTimeout, errRecordTimeout)
 	defer cancel()
 	r.fence.RLock()
 	defer r.fence.RUnlock()
-	return r.options.Store.Record(ctx, endings)
+	results, err := r.options.Store.Record(ctx, endings)
+	if err == nil {
+		for _, o := range batch {
+			r.table.settle(o.task)
+		}
+	}
+	return results, err
 }
 
 // allOverdue reports whether every lease has outlived its lifetime: others
