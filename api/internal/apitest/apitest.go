@@ -189,7 +189,6 @@ const (
 	Instance = "api@test"
 )
 
-// pinger is the connection, as far as tests need it.
 // noGoogle refuses every token, as Google does.
 type noGoogle struct{}
 
@@ -197,6 +196,7 @@ func (noGoogle) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{Status: "401 Unauthorized", StatusCode: http.StatusUnauthorized, Body: http.NoBody, Request: r}, nil
 }
 
+// pinger is the connection, as far as tests need it.
 type pinger struct{ db *mongo.Database }
 
 func (p pinger) Name() string { return p.db.Name() }

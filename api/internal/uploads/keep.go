@@ -96,7 +96,7 @@ func (h *Handler) takeBack(c *gin.Context, refs []media.Ref) {
 			errStore = nil
 		}
 		if err := errors.Join(errRecord, errStore); err != nil {
-			h.options.Log.WarnContext(ctx, "file of a failed upload not removed; the orphaned-media job finds it",
+			h.options.Log.WarnContext(ctx, "file of a failed upload not removed; remove it by hand",
 				slog.String("public_id", ref.PublicID), slog.Any("error", err))
 		}
 	}
