@@ -35,10 +35,14 @@ func BodyLimit(limit int64) gin.HandlerFunc {
 	}
 }
 
-// drain reads the rest of a body, up to another limit. What remains then ends
-// with the connection.
+// leastDrain is how much of a body is dropped whatever its limit: it is sent
+// before anybody could stop.
+const leastDrain = 512 << 10
+
+// drain reads the rest of a body, up to twice its limit or leastDrain. What
+// remains then ends with the connection.
 func drain(body io.Reader, limit int64) {
-	_, _ = io.CopyN(io.Discard, body, 2*limit)
+	_, _ = io.CopyN(io.Discard, body, max(2*limit, leastDrain))
 }
 
 // Deadline ends the context of a request after a time, and with it the
