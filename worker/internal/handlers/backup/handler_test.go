@@ -1,7 +1,6 @@
 package backup_test
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -12,70 +11,26 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
-	"github.com/etrainer/backend/pkg/catalog"
-	"github.com/etrainer/backend/pkg/fleet/mongofleet"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
-	"github.com/etrainer/backend/pkg/queue"
-	"github.com/etrainer/backend/pkg/queue/mongoqueue"
-	"github.com/etrainer/backend/pkg/runner"
 	"github.com/etrainer/backend/worker/internal/backup"
 	"github.com/etrainer/backend/worker/internal/backup/backupenv"
 	"github.com/etrainer/backend/worker/internal/backup/backupmongo"
 	"github.com/etrainer/backend/worker/internal/backup/dirstore"
 	backupjob "github.com/etrainer/backend/worker/internal/handlers/backup"
+	"github.com/etrainer/backend/worker/internal/handlers/handlertest"
 )
-
-// patience is how long a test waits for what must come about.
-const patience = 90 * time.Second
 
 func TestMain(m *testing.M) { mongotest.Main(m) }
 
-// run enqueues the job, runs it, and returns its finished record.
+// run runs a job, and returns its finished record.
 func run(t *testing.T, db *mongo.Database, open func() (backup.Store, error)) job.Run {
 	t.Helper()
-	store := mongoqueue.New(db, mongoqueue.Options{})
-	if err := store.Prepare(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	receipts, err := store.Enqueue(t.Context(), queue.Request{Name: catalog.Backup.Name})
-	if err != nil {
-		t.Fatal(err)
-	}
 	source := backupmongo.Of(db, mongodb.Capabilities{Engine: mongodb.EngineFerretDB, Topology: mongodb.TopologyStandalone})
-	worker := runner.New(runner.Options{
-		Store: store, Settings: store, Registry: mongofleet.New(db, store.Now), Now: store.Now, Host: "test",
-		Handlers: []runner.Handler{backupjob.New(backupjob.Options{
-			Source: source, Open: open, Retention: backup.Retention{Daily: 1}, Now: store.Now,
-		})},
-	})
-	if err := worker.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := worker.Stop(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	}()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		runs, err := store.Runs(ctx, receipts[0].Job.ID, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(runs) == 1 && runs[0].FinishedAt != nil {
-			return runs[0]
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("the run did not end: %+v", runs)
-		case <-tick.C:
-		}
-	}
+	return handlertest.Run(t, db, backupjob.New(backupjob.Options{
+		Source: source, Open: open, Retention: backup.Retention{Daily: 1}, Now: time.Now,
+	}), nil, time.Time{})
 }
 
 // The job writes a backup that can be verified, removes an old one, and tells
