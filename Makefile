@@ -94,6 +94,12 @@ run-worker: build ## run the worker alone, configured by the environment
 bin/dev:
 	cd tools/dev && go build -o "$(BIN)/dev" ./cmd/dev
 
+##@ Containers
+
+.PHONY: env
+env: ## make .env with random secrets; adds what is missing, changes nothing
+	@tools/run/env
+
 .PHONY: images
 images: ## build the container images etrainer/api, etrainer/worker and etrainer/migrate (needs Docker)
 	@for image in api worker migrate; do \
