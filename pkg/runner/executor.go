@@ -29,9 +29,9 @@ func (r *Runner) accept(ctx context.Context, leases []*queue.Lease) {
 
 func (r *Runner) newTask(lease *queue.Lease) *task {
 	t := &task{lease: lease, handler: r.handlers[lease.Job.Name], now: r.options.Clock.Now, beat: r.keeper.renewOne}
-	t.logger = slog.New(lines{task: t, next: r.options.Log.Handler().WithAttrs([]slog.Attr{
+	t.logger = slog.New(newLines(t, r.options.Log.Handler().WithAttrs([]slog.Attr{
 		slog.String("job_name", lease.Job.Name), slog.String("job_id", lease.Job.ID.Hex()), slog.Int("attempt", lease.Attempt),
-	})})
+	})))
 	if !lease.Job.CancelledAt.IsZero() {
 		t.ended = ErrCancelled // asked for before the run began
 	}

@@ -91,7 +91,7 @@ func TestProgressAndLinesCanBeWatched(t *testing.T) {
 		runner.Logger(ctx).Info("halfway", slog.Int("rows", 7))
 		runner.Progress(ctx, 50, "rows counted")
 		<-letGo
-		runner.Logger(ctx).With("part", 2).WithGroup("file").Warn("late", "size", 3)
+		runner.Logger(ctx).With("part", 2).WithGroup("file").Warn("late", "size", 3, "name", "week 1", "of", time.Date(2026, 11, 16, 0, 0, 0, 0, time.UTC))
 		runner.Progress(ctx, 250, "done")
 		return nil, nil
 	})))
@@ -119,7 +119,7 @@ func TestProgressAndLinesCanBeWatched(t *testing.T) {
 	if run.Outcome != job.Succeeded || run.Progress.Percent != 100 || run.Progress.Message != "done" {
 		t.Errorf("after its end: %s, %+v", run.Outcome, run.Progress)
 	}
-	if diff := cmp.Diff([]string{"info halfway rows=7", "warn late part=2 file.size=3"}, said(t, run)); diff != "" {
+	if diff := cmp.Diff([]string{"info halfway rows=7", `warn late part=2 file.size=3 file.name="week 1" file.of=2026-11-16T00:00:00.000Z`}, said(t, run)); diff != "" {
 		t.Errorf("lines after its end:\n%s", diff)
 	}
 }
