@@ -54,6 +54,10 @@ fmt: bin/golangci-lint ## format the code
 tidy: ## write go.mod and go.sum of every module anew
 	@$(call each,$(MODULES) tools/lint,go mod tidy)
 
+.PHONY: env-example
+env-example: ## write .env.production.example anew, from the settings of the programs
+	cd tools/deploy && go test -count=1 -run '^TestTemplate$$' . -update
+
 .PHONY: clean
 clean: ## remove what make builds, and the data of "make dev"
 	rm -rf bin coverage .dev

@@ -309,7 +309,7 @@ func TestDescribe(t *testing.T) {
 		{Name: "WORKERS", Value: "4", Default: "4"},
 		{Name: "RATIO", Value: "0"},
 		{Name: "DEBUG", Value: "false"},
-		{Name: "GRACE", Value: "30s", Default: "30s"},
+		{Name: "GRACE", Value: "30s", Default: "30s", Unit: "ms, s, m or h"},
 		{Name: "ORIGINS", Value: "http://a,http://b", Default: "http://a,http://b"},
 		{Name: "WAITS", Value: "1s,2s"},
 		{Name: "EVERY", Value: "10 seconds"},

@@ -16,14 +16,18 @@ type Entry struct {
 	Value    string   // as it stands in the struct; secrets masked
 	Default  string
 	Help     string
+	Unit     string
+	Example  string
 	Required bool
 	Secret   bool
+	// Suggested: the template sets it, to Production, and not to its default.
+	Suggested  bool
+	Production string
 }
 
 // Describe lists the variables of the struct that target points to, in the
-// order of its fields. It serves the start-up print, and the test that
-// compares the environment template with the programs. It panics if target is
-// not a pointer to a struct.
+// order of its fields. It serves the start-up print, and Template. It panics if
+// target is not a pointer to a struct.
 func Describe(target any) []Entry {
 	fields, err := fieldsOf(target)
 	if err != nil {
@@ -32,13 +36,11 @@ func Describe(target any) []Entry {
 	out := make([]Entry, 0, len(fields))
 	for _, f := range fields {
 		out = append(out, Entry{
-			Name:     f.names[0],
-			Aliases:  f.names[1:],
-			Value:    f.show(),
-			Default:  f.fallback,
-			Help:     f.help,
-			Required: f.required,
-			Secret:   f.secret(),
+			Name: f.names[0], Aliases: f.names[1:],
+			Value: f.show(), Default: f.fallback,
+			Help: f.help, Unit: f.unit, Example: f.example,
+			Required: f.required, Secret: f.secret(),
+			Suggested: f.suggested, Production: f.production,
 		})
 	}
 	return out

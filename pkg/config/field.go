@@ -19,11 +19,16 @@ type field struct {
 	goName   string
 	names    []string // the variable, then its other names
 	help     string
+	unit     string
+	example  string
 	fallback string // the default
 	required bool
-	value    reflect.Value
-	kind     reflect.StructField
-	prefix   string
+	// suggested: the template sets it, to production.
+	suggested  bool
+	production string
+	value      reflect.Value
+	kind       reflect.StructField
+	prefix     string
 }
 
 var secretType = reflect.TypeFor[Secret]()
@@ -62,11 +67,17 @@ func newField(v reflect.Value, kind reflect.StructField, path, prefix string) fi
 		goName:   path + kind.Name,
 		names:    []string{prefix + name},
 		help:     kind.Tag.Get("help"),
+		unit:     kind.Tag.Get("unit"),
+		example:  kind.Tag.Get("example"),
 		fallback: kind.Tag.Get("envDefault"),
 		value:    v,
 		kind:     kind,
 		prefix:   prefix,
 	}
+	if f.unit == "" && kind.Type == reflect.TypeFor[time.Duration]() {
+		f.unit = "ms, s, m or h"
+	}
+	f.production, f.suggested = kind.Tag.Lookup("production")
 	for option := range strings.SplitSeq(options, ",") {
 		f.required = f.required || option == "required" || option == "notEmpty"
 	}
@@ -128,6 +139,9 @@ func (f field) secret() bool {
 
 func (f field) missing() *Problem {
 	mend := "set it"
+	if f.example != "" {
+		mend += " to " + f.example
+	}
 	if f.help != "" {
 		mend += " (" + f.help + ")"
 	}

@@ -21,10 +21,10 @@ type Client = redis.Client
 // names are those of the Node backend, whose code read REDIS_HOST and whose
 // deployment files set REDIS_URL. The URL comes first.
 type Env struct {
-	URL      config.Secret `env:"REDIS_URL" help:"redis://[:password@]host:port[/db], or rediss:// for TLS; without it REDIS_HOST counts, and without both there are no wake-ups and workers poll"`
-	Host     string        `env:"REDIS_HOST" help:"host of Redis when REDIS_URL is not set"`
-	Port     int           `env:"REDIS_PORT" envDefault:"6379" help:"port of Redis when REDIS_URL is not set"`
-	Password config.Secret `env:"REDIS_PASSWORD" help:"password of Redis when REDIS_URL is not set"`
+	URL      config.Secret `env:"REDIS_URL" help:"address of Redis, or rediss:// for TLS: it wakes the workers at once and is the api's cache; without it and REDIS_HOST workers poll, and each api has a cache of its own" example:"redis://:password@host:6379/0" production:""`
+	Host     string        `env:"REDIS_HOST" help:"host of Redis when REDIS_URL is not set" example:"127.0.0.1"`
+	Port     int           `env:"REDIS_PORT" envDefault:"6379" help:"port of Redis when REDIS_URL is not set" unit:"port" example:"6380"`
+	Password config.Secret `env:"REDIS_PASSWORD" help:"password of Redis when REDIS_URL is not set" example:"what openssl rand -hex 24 prints"`
 }
 
 // Configured reports whether there is a Redis.

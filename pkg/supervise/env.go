@@ -9,8 +9,8 @@ import (
 // Env is how a program is told to supervise children; embed it in a config
 // struct. The names are those of the Node backend.
 type Env struct {
-	Clustering bool  `env:"ENABLE_CLUSTERING" envDefault:"false" help:"true = be the parent of WORKER_COUNT processes that share the port"`
-	Count      Count `env:"WORKER_COUNT" envDefault:"auto" help:"how many processes with ENABLE_CLUSTERING=true; auto = one for each processor"`
+	Clustering bool  `env:"ENABLE_CLUSTERING" envDefault:"false" help:"whether to be the parent of WORKER_COUNT processes that share the port, and are replaced when they crash or hang; docs/operating.md tells whether you want it" example:"true"`
+	Count      Count `env:"WORKER_COUNT" envDefault:"auto" help:"how many processes with ENABLE_CLUSTERING=true, up to 64; auto = one for each processor. Pools and limits of one process, such as MONGODB_MAX_POOL_SIZE, count in each of them" unit:"processes" example:"4"`
 }
 
 // MaxCount is the greatest Count.

@@ -2,6 +2,7 @@
 //
 //	api           serve until SIGINT or SIGTERM
 //	api ping      ask the api on this machine whether it is alive, for health checks of containers
+//	api settings  print every variable it reads: meaning, unit, default and example
 //	api version   print the version
 //
 // It is configured by environment variables; see package config. The exit codes
@@ -13,8 +14,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	_ "time/tzdata" // images without a time zone database
 
+	"github.com/etrainer/backend/api/internal/config"
+	settings "github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/version"
 )
@@ -38,11 +42,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return serve(ctx, stderr)
 	case "ping":
 		return ping(ctx, stderr)
+	case "settings":
+		fmt.Fprint(stdout, strings.Join(settings.Template(&config.Config{}), "\n"))
+		return lifecycle.ExitOK
 	case "version":
 		fmt.Fprintln(stdout, version.String())
 		return lifecycle.ExitOK
 	default:
-		fmt.Fprintf(stderr, "api: %q is unknown; use serve, ping or version\n", command)
+		fmt.Fprintf(stderr, "api: %q is unknown; use serve, ping, settings or version\n", command)
 		return lifecycle.ExitBadConfig
 	}
 }

@@ -24,45 +24,45 @@ import (
 // Config is the configuration of the api.
 type Config struct {
 	Listen
-	Environment string `env:"NODE_ENV" envDefault:"development" help:"production = log as JSON, at info level"`
-	LogLevel    string `env:"LOG_LEVEL" help:"debug, info, warn or error; default info in production, else debug"`
+	Environment string `env:"NODE_ENV" envDefault:"development" help:"where this runs; production logs JSON, at info level" example:"production" production:"production"`
+	LogLevel    string `env:"LOG_LEVEL" help:"least level that is logged: debug, info, warn or error; default info, and debug for an api that is not in production" example:"warn"`
 
 	Cluster supervise.Env
 	MongoDB mongodb.Env
 	Redis   redis.Env
 
-	JWTSecret         config.Secret `env:"JWT_SECRET_KEY,required" envAlias:"JWT_SECRET" help:"signs access tokens; 32 random bytes or more, for example from: openssl rand -base64 48"`
-	JWTRefreshSecret  config.Secret `env:"JWT_REFRESH_SECRET" help:"signs refresh tokens; default JWT_SECRET_KEY"`
-	JWTExpiresIn      Lifetime      `env:"JWT_EXPIRES_IN" envDefault:"1h" help:"how long access tokens are valid, such as 1h"`
-	JWTRefreshExpires Lifetime      `env:"JWT_REFRESH_EXPIRES_IN" envDefault:"7d" help:"how long refresh tokens are valid, such as 7d"`
-	BcryptRounds      int           `env:"BCRYPT_ROUNDS" envDefault:"10" help:"cost of new password hashes; each step doubles the time of a login"`
-	GoogleUserInfo    string        `env:"GOOGLE_USERINFO_URL" help:"where to ask whom a Google token belongs to; default Google's own address"`
+	JWTSecret         config.Secret `env:"JWT_SECRET_KEY,required" envAlias:"JWT_SECRET" help:"signs access tokens; 32 random bytes or more" example:"what openssl rand -base64 48 prints"`
+	JWTRefreshSecret  config.Secret `env:"JWT_REFRESH_SECRET" help:"signs refresh tokens, and is made like JWT_SECRET_KEY; default JWT_SECRET_KEY" example:"what openssl rand -base64 48 prints" production:""`
+	JWTExpiresIn      Lifetime      `env:"JWT_EXPIRES_IN" envDefault:"1h" help:"how long access tokens are valid" unit:"s, m, h, d or w" example:"15m"`
+	JWTRefreshExpires Lifetime      `env:"JWT_REFRESH_EXPIRES_IN" envDefault:"7d" help:"how long refresh tokens are valid; longer than access tokens" unit:"s, m, h, d or w" example:"30d"`
+	BcryptRounds      int           `env:"BCRYPT_ROUNDS" envDefault:"10" help:"cost of new password hashes; each step doubles the time of a login" unit:"powers of two, from 4 to 15" example:"12"`
+	GoogleUserInfo    string        `env:"GOOGLE_USERINFO_URL" help:"where to ask whom a Google token belongs to; default Google's own address" example:"https://www.googleapis.com/oauth2/v3/userinfo"`
 
-	AllowedOrigins    []string `env:"ALLOWED_ORIGINS" envDefault:"http://localhost:5173,http://localhost:8081" help:"web origins that browsers may call from, with commas between"`
-	TrustedProxies    []string `env:"TRUSTED_PROXIES" help:"addresses or networks of the proxies whose X-Forwarded-For counts; default none"`
-	RateLimitWindowMS int64    `env:"RATE_LIMIT_WINDOW_MS" envDefault:"900000" help:"window of the limits below, in milliseconds"`
-	RateLimitMax      int      `env:"RATE_LIMIT_MAX_REQUESTS" envDefault:"100" help:"requests of one client address in a window; 0 = no limit"`
-	AuthLimitMax      int      `env:"AUTH_RATE_LIMIT_MAX" envDefault:"10" help:"failed requests to /api/auth of one client address in a window; 0 = no limit"`
-	UploadLimitMax    int      `env:"UPLOAD_RATE_LIMIT_MAX" envDefault:"20" help:"uploads of one client address in a window; 0 = no limit"`
-	StrictLimitMax    int      `env:"STRICT_RATE_LIMIT_MAX" envDefault:"5" help:"sensitive operations of one client address in an hour; 0 = no limit"`
+	AllowedOrigins    []string `env:"ALLOWED_ORIGINS" envDefault:"http://localhost:5173,http://localhost:8081" help:"web origins that browsers may call from, with commas between" example:"https://app.etrainer.example,https://admin.etrainer.example" production:"https://etrainer.example"`
+	TrustedProxies    []string `env:"TRUSTED_PROXIES" help:"addresses or networks of the proxies whose X-Forwarded-For counts, with commas between; default none" example:"10.0.0.0/8,127.0.0.1"`
+	RateLimitWindowMS int64    `env:"RATE_LIMIT_WINDOW_MS" envDefault:"900000" help:"window of the limits below; all replicas count together, through Redis" unit:"milliseconds" example:"60000"`
+	RateLimitMax      int      `env:"RATE_LIMIT_MAX_REQUESTS" envDefault:"100" help:"requests of one client address in a window; 0 = no limit" unit:"requests" example:"1000"`
+	AuthLimitMax      int      `env:"AUTH_RATE_LIMIT_MAX" envDefault:"10" help:"failed requests to /api/auth of one client address in a window; 0 = no limit" unit:"requests" example:"20"`
+	UploadLimitMax    int      `env:"UPLOAD_RATE_LIMIT_MAX" envDefault:"20" help:"uploads of one client address in a window; 0 = no limit" unit:"requests" example:"100"`
+	StrictLimitMax    int      `env:"STRICT_RATE_LIMIT_MAX" envDefault:"5" help:"sensitive operations of one client address in an hour; 0 = no limit" unit:"requests" example:"10"`
 
-	BodyLimit  int64         `env:"BODY_LIMIT" envDefault:"10485760" help:"greatest JSON body in bytes"`
-	Shutdown   time.Duration `env:"API_SHUTDOWN_TIMEOUT" envDefault:"30s" help:"how long requests may take to end when the process stops"`
-	DrainDelay time.Duration `env:"API_DRAIN_DELAY" envDefault:"0s" help:"how long /readyz fails before the port closes, for balancers that ask seldom"`
+	BodyLimit  int64         `env:"BODY_LIMIT" envDefault:"10485760" help:"greatest JSON body" unit:"bytes" example:"1048576"`
+	Shutdown   time.Duration `env:"API_SHUTDOWN_TIMEOUT" envDefault:"30s" help:"how long requests may take to end when the process stops" example:"1m"`
+	DrainDelay time.Duration `env:"API_DRAIN_DELAY" envDefault:"0s" help:"how long /readyz fails before the port closes, for balancers that ask seldom" example:"5s"`
 
-	PrivateHost  string `env:"API_PRIVATE_HOST" envDefault:"127.0.0.1" help:"address that the private port listens on; 0.0.0.0 = every interface, for containers"`
-	PrivatePort  int    `env:"API_PRIVATE_PORT" envDefault:"9090" help:"private port of /metrics; 0 = any free one"`
-	CacheTTL     int    `env:"CACHE_TTL_SECONDS" envDefault:"300" help:"how long the leaderboard is served before it is made anew"`
-	CacheMaxSize int    `env:"CACHE_MAX_SIZE" envDefault:"1000" help:"values of up to 16 KiB that the cache in memory holds; a larger one counts as several"`
+	PrivateHost  string `env:"API_PRIVATE_HOST" envDefault:"127.0.0.1" help:"address that the private port listens on; 0.0.0.0 = every interface, for containers" example:"0.0.0.0"`
+	PrivatePort  int    `env:"API_PRIVATE_PORT" envDefault:"9090" help:"private port of /metrics, which is not authenticated; 0 = any free one" unit:"port" example:"9190"`
+	CacheTTL     int    `env:"CACHE_TTL_SECONDS" envDefault:"300" help:"how long the leaderboard is served before it is made anew" unit:"seconds" example:"60"`
+	CacheMaxSize int    `env:"CACHE_MAX_SIZE" envDefault:"1000" help:"values of up to 16 KiB that the cache in memory holds; a larger one counts as several" unit:"values" example:"10000"`
 	Media        Media
 
-	JobsCollection string `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"collection of the jobs, shared with Node's Agenda"`
-	JobsTimezone   string `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"time zone of schedules and phrases that name none"`
+	JobsCollection string `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"collection of the jobs, shared with Node's Agenda" example:"etrainerJobs"`
+	JobsTimezone   string `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"time zone of recurring jobs, of days and weeks, and of phrases such as \"tomorrow at noon\": an IANA name" example:"Europe/Berlin"`
 }
 
 // Listen is the part of Config that the health check of a container needs.
 type Listen struct {
-	Port int `env:"PORT" envDefault:"8080" help:"port of the listener"`
+	Port int `env:"PORT" envDefault:"8080" help:"port of the listener" unit:"port" example:"80"`
 }
 
 // Address is where the server listens.

@@ -10,17 +10,17 @@ import (
 
 // Media is where uploads go, and how great they may be.
 type Media struct {
-	Dir      string `env:"MEDIA_DIR" envDefault:"media" help:"folder of uploaded files on the local disk"`
-	BaseURL  string `env:"MEDIA_BASE_URL" help:"origin in the addresses of those files, such as https://api.example.com; default the host that a request names"`
-	Image    int64  `env:"MAX_FILE_SIZE_MB" envDefault:"10" help:"greatest picture in MiB"`
-	Audio    int64  `env:"MAX_AUDIO_SIZE_MB" envDefault:"50" help:"greatest sound in MiB"`
-	Video    int64  `env:"MAX_VIDEO_SIZE_MB" envDefault:"100" help:"greatest film in MiB"`
-	Document int64  `env:"MAX_DOCUMENT_SIZE_MB" envDefault:"20" help:"greatest document in MiB"`
+	Dir      string `env:"MEDIA_DIR" envDefault:"media" help:"folder of uploaded files on the local disk" example:"/var/lib/etrainer/media"`
+	BaseURL  string `env:"MEDIA_BASE_URL" help:"origin in the addresses of those files; default the host that a request names" example:"https://api.etrainer.example"`
+	Image    int64  `env:"MAX_FILE_SIZE_MB" envDefault:"10" help:"greatest picture" unit:"MiB" example:"5"`
+	Audio    int64  `env:"MAX_AUDIO_SIZE_MB" envDefault:"50" help:"greatest sound" unit:"MiB" example:"20"`
+	Video    int64  `env:"MAX_VIDEO_SIZE_MB" envDefault:"100" help:"greatest film" unit:"MiB" example:"200"`
+	Document int64  `env:"MAX_DOCUMENT_SIZE_MB" envDefault:"20" help:"greatest document" unit:"MiB" example:"50"`
 
-	CloudName string        `env:"CLOUDINARY_CLOUD_NAME" help:"Cloudinary account of uploads; default the local disk"`
-	APIKey    string        `env:"CLOUDINARY_API_KEY" help:"key of that account"`
-	APISecret config.Secret `env:"CLOUDINARY_API_SECRET" help:"secret of that account"`
-	Address   string        `env:"CLOUDINARY_UPLOAD_PREFIX" help:"where Cloudinary's api is; default https://api.cloudinary.com"`
+	CloudName string        `env:"CLOUDINARY_CLOUD_NAME" help:"Cloudinary account of uploads; default the local disk" example:"etrainer"`
+	APIKey    string        `env:"CLOUDINARY_API_KEY" help:"key of that account" example:"123456789012345"`
+	APISecret config.Secret `env:"CLOUDINARY_API_SECRET" help:"secret of that account" example:"what the console of Cloudinary shows"`
+	Address   string        `env:"CLOUDINARY_UPLOAD_PREFIX" help:"where Cloudinary's api is; default https://api.cloudinary.com" example:"https://api-eu.cloudinary.com"`
 }
 
 // Cloudinary reports whether an account is configured.

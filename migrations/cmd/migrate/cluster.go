@@ -52,7 +52,7 @@ func shardCommand() *cobra.Command {
 
 // readerSettings are what create-reader reads beside the database's address.
 type readerSettings struct {
-	Password config.Secret `env:"READER_PASSWORD" help:"password of the user that migrate create-reader makes; default: one is made up and printed once"`
+	Password config.Secret `env:"READER_PASSWORD" help:"password of the user that \"migrate create-reader\" makes; default one is made up and printed once" example:"what openssl rand -base64 24 prints"`
 }
 
 // readerName keeps the name fit for an address and a role.

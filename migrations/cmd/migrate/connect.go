@@ -21,11 +21,11 @@ import (
 
 // settings are what migrate reads from its environment.
 type settings struct {
-	Environment string `env:"NODE_ENV" envDefault:"development" help:"production or development; production logs JSON"`
-	LogLevel    string `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+	Environment string `env:"NODE_ENV" envDefault:"development" help:"where this runs; production logs JSON, at info level" example:"production" production:"production"`
+	LogLevel    string `env:"LOG_LEVEL" help:"least level that is logged: debug, info, warn or error; default info, and debug for an api that is not in production" example:"warn"`
 	Mongo       mongodb.Env
-	Collection  string `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"the job collection, shared with Node's Agenda"`
-	Timezone    string `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"time zone of recurring jobs"`
+	Collection  string `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"collection of the jobs, shared with Node's Agenda" example:"etrainerJobs"`
+	Timezone    string `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"time zone of recurring jobs, of days and weeks, and of phrases such as \"tomorrow at noon\": an IANA name" example:"Europe/Berlin"`
 }
 
 // flags are those that the commands share.

@@ -7,6 +7,7 @@
 //	migrate shard --plan     print what would distribute the collections over shards
 //	migrate shard --apply    do it, on a sharded cluster
 //	migrate create-reader    make a database user that may read and nothing else
+//	migrate settings         print every variable it reads: meaning, unit, default and example
 //	migrate version
 //
 // It reads the same MONGODB_ variables as the api and the worker.
@@ -20,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	_ "time/tzdata" // images without zone files know all time zones
 
 	"github.com/spf13/cobra"
@@ -40,6 +42,12 @@ func run(ctx context.Context, args []string) int {
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(upCommand(), downCommand(), statusCommand(), planCommand(), shardCommand(), readerCommand(), &cobra.Command{
+		Use: "settings", Short: "Print every variable migrate reads: meaning, unit, default and example", Args: cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) {
+			paragraphs := append(config.Template(&settings{}), config.Template(&readerSettings{})...)
+			fmt.Fprint(cmd.OutOrStdout(), strings.Join(paragraphs, "\n"))
+		},
+	}, &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), version.String()) },
 	})

@@ -20,14 +20,14 @@ const (
 
 // Env is how a program is told of Firebase; embed it in a config struct.
 type Env struct {
-	ServiceAccountPath string        `env:"FIREBASE_SERVICE_ACCOUNT_PATH" help:"file of the service account; comes before the other FIREBASE variables"`
-	ProjectID          string        `env:"FIREBASE_PROJECT_ID" help:"project of Firebase"`
-	PrivateKey         config.Secret `env:"FIREBASE_PRIVATE_KEY" help:"key of the service account, PEM; \\n stands for the end of a line"`
-	PrivateKeyID       string        `env:"FIREBASE_PRIVATE_KEY_ID" help:"id of that key"`
-	ClientEmail        string        `env:"FIREBASE_CLIENT_EMAIL" help:"name of the service account"`
-	TokenURL           string        `env:"FIREBASE_TOKEN_URI" help:"where OAuth2 tokens are given out; default that of the file, else Google's"`
-	BaseURL            string        `env:"FCM_BASE_URL" envDefault:"https://fcm.googleapis.com" help:"where Firebase Cloud Messaging is"`
-	PerSecond          float64       `env:"FCM_RATE_LIMIT" envDefault:"10000" help:"messages a second over all workers; Firebase allows 600,000 a minute for a project; 0 = no limit"`
+	ServiceAccountPath string        `env:"FIREBASE_SERVICE_ACCOUNT_PATH" help:"file of the service account for Firebase Cloud Messaging; comes before its parts below, and without either FCM tokens are counted as not_configured" example:"/etc/etrainer/firebase.json"`
+	ProjectID          string        `env:"FIREBASE_PROJECT_ID" help:"project of Firebase" example:"etrainer-1a2b3"`
+	PrivateKey         config.Secret `env:"FIREBASE_PRIVATE_KEY" help:"key of the service account, PEM; \\n stands for the end of a line" example:"'-----BEGIN PRIVATE KEY-----\\nMIIE...\\n-----END PRIVATE KEY-----\\n'"`
+	PrivateKeyID       string        `env:"FIREBASE_PRIVATE_KEY_ID" help:"id of that key" example:"0123456789abcdef0123456789abcdef01234567"`
+	ClientEmail        string        `env:"FIREBASE_CLIENT_EMAIL" help:"name of the service account" example:"push@etrainer-1a2b3.iam.gserviceaccount.com"`
+	TokenURL           string        `env:"FIREBASE_TOKEN_URI" help:"where OAuth2 tokens are given out; default that of the file, else Google's" example:"https://oauth2.googleapis.com/token"`
+	BaseURL            string        `env:"FCM_BASE_URL" envDefault:"https://fcm.googleapis.com" help:"where Firebase Cloud Messaging is" example:"https://fcm-proxy.example"`
+	PerSecond          float64       `env:"FCM_RATE_LIMIT" envDefault:"10000" help:"push messages over all workers; Firebase allows 600,000 a minute for a project; 0 = no limit" unit:"messages a second" example:"1000"`
 }
 
 // Configured reports whether there is a service account.

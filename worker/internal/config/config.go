@@ -18,33 +18,33 @@ import (
 
 // Config is everything that the worker reads from its environment.
 type Config struct {
-	Environment string `env:"NODE_ENV" envDefault:"development" help:"production or development; production logs JSON"`
-	LogLevel    string `env:"LOG_LEVEL" help:"debug, info, warn or error; default info in production, else debug"`
+	Environment string `env:"NODE_ENV" envDefault:"development" help:"where this runs; production logs JSON, at info level" example:"production" production:"production"`
+	LogLevel    string `env:"LOG_LEVEL" help:"least level that is logged: debug, info, warn or error; default info, and debug for an api that is not in production" example:"warn"`
 
 	Cluster supervise.Env
 	Mongo   mongodb.Env
 	Redis   redis.Env
 
-	Backup backupenv.Env
+	Port            int           `env:"WORKER_PORT" envDefault:"9091" help:"private port of /livez, /readyz and /metrics; 0 = any free one" unit:"port" example:"9191"`
+	Host            string        `env:"WORKER_HOST" help:"address that the private port listens on; default every interface" example:"127.0.0.1"`
+	Slots           int           `env:"WORKER_CONCURRENCY" envAlias:"AGENDA_MAX_CONCURRENCY" envDefault:"20" help:"handlers that run at once in one process" unit:"handlers" example:"50"`
+	PerName         int           `env:"WORKER_JOB_CONCURRENCY" envAlias:"AGENDA_DEFAULT_CONCURRENCY" envDefault:"5" help:"handlers of one job name that run at once in one process, unless the job says otherwise" unit:"handlers" example:"10"`
+	PollInterval    time.Duration `env:"WORKER_POLL_INTERVAL" envDefault:"5s" help:"longest time between looks at the queue while wake-ups by Redis cannot arrive" example:"2s"`
+	IdleInterval    time.Duration `env:"WORKER_IDLE_INTERVAL" envDefault:"15s" help:"longest time between looks while they can; jobs that Node enqueues are found by these" example:"30s"`
+	ShutdownTimeout time.Duration `env:"WORKER_SHUTDOWN_TIMEOUT" envDefault:"30s" help:"how long running jobs may take to finish after SIGTERM before they are cancelled and handed back" example:"2m"`
 
-	PushDriver string `env:"PUSH_DRIVER" help:"live sends push messages, log writes them to the log; default live in production, else log"`
+	Collection   string        `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"collection of the jobs, shared with Node's Agenda" example:"etrainerJobs"`
+	Timezone     string        `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"time zone of recurring jobs, of days and weeks, and of phrases such as \"tomorrow at noon\": an IANA name" example:"Europe/Berlin"`
+	RunRetention time.Duration `env:"RUN_RETENTION" envDefault:"720h" help:"how long the records of runs are kept" example:"2160h"`
+	JobRetention time.Duration `env:"JOB_RETENTION" envDefault:"720h" help:"how long one-off jobs stay after they completed or were cancelled, an hour or more; 0 = for ever. Failed and recurring jobs always stay" example:"168h"`
+
+	ExamRetention int `env:"EXAM_HISTORY_RETENTION_MONTHS" envDefault:"6" help:"age at which \"cleanup old exam histories\" moves exam results to the collection examhistories_archive; 3 or more" unit:"months" example:"12"`
+
+	PushDriver string `env:"PUSH_DRIVER" help:"what happens to push messages: live = they are sent, log = they are written to the log; default live in production, else log; docs/push.md" example:"log"`
 	Expo       expo.Env
 	FCM        fcm.Env
 
-	Port            int           `env:"WORKER_PORT" envDefault:"9091" help:"private port of /livez, /readyz and /metrics"`
-	Host            string        `env:"WORKER_HOST" help:"address that the private port listens on; default every interface"`
-	Slots           int           `env:"WORKER_CONCURRENCY" envAlias:"AGENDA_MAX_CONCURRENCY" envDefault:"20" help:"handlers that run at once in one process"`
-	PerName         int           `env:"WORKER_JOB_CONCURRENCY" envAlias:"AGENDA_DEFAULT_CONCURRENCY" envDefault:"5" help:"handlers of one job name that run at once in one process, unless the job says otherwise"`
-	PollInterval    time.Duration `env:"WORKER_POLL_INTERVAL" envDefault:"5s" help:"longest time between looks at the queue while wake-ups by Redis cannot arrive"`
-	IdleInterval    time.Duration `env:"WORKER_IDLE_INTERVAL" envDefault:"15s" help:"longest time between looks while they can; jobs that Node enqueues are found by these"`
-	ShutdownTimeout time.Duration `env:"WORKER_SHUTDOWN_TIMEOUT" envDefault:"30s" help:"how long running jobs may take to finish after SIGTERM before they are cancelled and handed back"`
-
-	Collection   string        `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"the job collection, shared with Node's Agenda"`
-	Timezone     string        `env:"JOBS_TIMEZONE" envDefault:"Asia/Ho_Chi_Minh" help:"IANA time zone of the recurring jobs and of calendar weeks and days"`
-	RunRetention time.Duration `env:"RUN_RETENTION" envDefault:"720h" help:"how long the records of runs are kept"`
-	JobRetention time.Duration `env:"JOB_RETENTION" envDefault:"720h" help:"how long one-off jobs stay after they completed or were cancelled; 0 = for ever"`
-
-	ExamRetention int `env:"EXAM_HISTORY_RETENTION_MONTHS" envDefault:"6" help:"months after which exam results are moved to the archive; 3 or more"`
+	Backup backupenv.Env
 }
 
 // Zone is Timezone, loaded; UTC when it is none, which Validate reports.

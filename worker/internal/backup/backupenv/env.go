@@ -17,22 +17,22 @@ import (
 
 // Env is the configuration of backups; embed it in a config struct.
 type Env struct {
-	Dir string `env:"BACKUP_DIR" help:"directory of the backups; set it, or a bucket"`
+	Dir string `env:"BACKUP_DIR" help:"directory of the backups of \"backup critical data\"; set it or a bucket, else the job fails; docs/backup.md" example:"/var/backups/etrainer" production:""`
 
-	Endpoint  string        `env:"BACKUP_S3_ENDPOINT" envDefault:"https://s3.amazonaws.com" help:"address of a service that speaks S3"`
-	Bucket    string        `env:"BACKUP_S3_BUCKET" help:"bucket of the backups"`
-	Prefix    string        `env:"BACKUP_S3_PREFIX" help:"what the keys begin with; default nothing"`
-	Region    string        `env:"BACKUP_S3_REGION" help:"region of the bucket; default the service's answer"`
-	AccessKey string        `env:"BACKUP_S3_ACCESS_KEY" help:"access key; default the role of the machine"`
-	SecretKey config.Secret `env:"BACKUP_S3_SECRET_KEY" help:"its secret"`
+	Endpoint  string        `env:"BACKUP_S3_ENDPOINT" envDefault:"https://s3.amazonaws.com" help:"address of a service that speaks S3" example:"https://s3.eu-central-1.amazonaws.com"`
+	Bucket    string        `env:"BACKUP_S3_BUCKET" help:"bucket of the backups" example:"etrainer-backups"`
+	Prefix    string        `env:"BACKUP_S3_PREFIX" help:"what the keys begin with; default nothing" example:"production"`
+	Region    string        `env:"BACKUP_S3_REGION" help:"region of the bucket; default the service's answer" example:"eu-central-1"`
+	AccessKey string        `env:"BACKUP_S3_ACCESS_KEY" help:"access key; default the role of the machine" example:"AKIAIOSFODNN7EXAMPLE"`
+	SecretKey config.Secret `env:"BACKUP_S3_SECRET_KEY" help:"its secret" example:"what the provider showed with the key"`
 
-	Recipients []string `env:"BACKUP_AGE_RECIPIENTS" help:"public age keys, comma-separated: backups are encrypted for their owners; default not encrypted"`
-	Exclude    []string `env:"BACKUP_EXCLUDE" help:"collections that are left out, comma-separated"`
+	Recipients []string `env:"BACKUP_AGE_RECIPIENTS" help:"public keys of those who can open the backups, with commas between; age-keygen makes one, whose private half belongs elsewhere; default not encrypted" example:"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"`
+	Exclude    []string `env:"BACKUP_EXCLUDE" help:"collections that are left out of backups, with commas between" example:"agendaRuns,rate_limits"`
 
-	KeepAll     time.Duration `env:"BACKUP_KEEP_ALL" envDefault:"72h" help:"every backup that is younger is kept"`
-	KeepDaily   int           `env:"BACKUP_KEEP_DAILY" envDefault:"7" help:"days of which the newest backup is kept"`
-	KeepWeekly  int           `env:"BACKUP_KEEP_WEEKLY" envDefault:"4" help:"weeks of which the newest backup is kept"`
-	KeepMonthly int           `env:"BACKUP_KEEP_MONTHLY" envDefault:"12" help:"months of which the newest backup is kept"`
+	KeepAll     time.Duration `env:"BACKUP_KEEP_ALL" envDefault:"72h" help:"every backup that is younger is kept" example:"24h"`
+	KeepDaily   int           `env:"BACKUP_KEEP_DAILY" envDefault:"7" help:"days of which the newest backup is kept" unit:"days" example:"14"`
+	KeepWeekly  int           `env:"BACKUP_KEEP_WEEKLY" envDefault:"4" help:"weeks of which the newest backup is kept" unit:"weeks" example:"8"`
+	KeepMonthly int           `env:"BACKUP_KEEP_MONTHLY" envDefault:"12" help:"months of which the newest backup is kept" unit:"months" example:"24"`
 }
 
 // ErrNowhere means that no place for backups is configured.
