@@ -13,6 +13,14 @@ const (
 	Leaderboards      = "leaderboards"
 )
 
+// LessonTypes are the values of lessonType in a practice, as the app lists them.
+func LessonTypes() []string {
+	return []string{
+		"IMAGE_DESCRIPTION", "ASK_AND_ANSWER", "CONVERSATION_PIECE", "SHORT_TALK",
+		"FILL_IN_THE_BLANK_QUESTION", "FILL_IN_THE_PARAGRAPH", "READ_AND_UNDERSTAND", "STAGE_FINAL_TEST",
+	}
+}
+
 // Learning is the part of the schema that the business jobs need.
 func Learning() []Collection {
 	const (
@@ -27,6 +35,7 @@ func Learning() []Collection {
 		}},
 		{Name: ExamArchive, Holds: "exam results beyond their retention, as they were, with archivedAt", ShardKey: keys("user", 1), Indexes: []Index{
 			{Keys: keys("user", 1, "endTime", -1), Serves: "active days of a user: streaks count what was archived"},
+			{Keys: keys("endTime", -1), Serves: "the report of a week whose exams are in the archive"},
 		}},
 		{Name: PracticeHistories, Holds: "practices that users finished", ShardKey: keys("user", 1), Indexes: []Index{
 			{Keys: keys("user", 1, "endTime", -1), Serves: latest},

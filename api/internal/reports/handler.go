@@ -1,10 +1,10 @@
 package reports
 
 import (
-	"bytes"
-	"encoding/csv"
 	"errors"
+	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,15 +60,21 @@ func (h *Handler) list(c *gin.Context) error {
 type reportReply struct {
 	Report   Report  `json:"report"`
 	Previous *Report `json:"previous"` // of the week before; null when there is none
-	Change   *change `json:"change"`   // against the week before, in percent
+	Change   *change `json:"change"`   // against the week before
 }
 
-// change is week over week in percent; null where the week before has nothing.
+// change is week over week: of counts in percent, null where the week before
+// has nothing; of an accuracy in points, null where either week has none.
 type change struct {
 	NewUsers          *float64 `json:"newUsers"`
 	ExamsCompleted    *float64 `json:"examsCompleted"`
 	PracticeCompleted *float64 `json:"practiceCompleted"`
 	ActiveUsers       *float64 `json:"activeUsers"`
+	ExamAccuracy      *float64 `json:"examAccuracy"`
+	PracticeAccuracy  *float64 `json:"practiceAccuracy"`
+	// LessonTypes is the change of the practices of each type that either week
+	// has, in percent.
+	LessonTypes map[string]*float64 `json:"lessonTypes"`
 }
 
 // get answers one report: /2025-08-04, /2025-08-04.csv or /2025-08-04.html. Any
@@ -99,7 +105,7 @@ func (h *Handler) get(c *gin.Context) error {
 	}
 	switch form {
 	case "csv":
-		return h.csv(c, report)
+		return table(c, report)
 	case "html":
 		return page(c, report, previousOf(report, weeks), weeks)
 	default:
@@ -126,10 +132,23 @@ func previousOf(report Report, weeks []Report) *Report {
 }
 
 func changeOf(now, before Report) *change {
-	return &change{
+	c := &change{
 		NewUsers: percent(now.NewUsers, before.NewUsers), ExamsCompleted: percent(now.ExamsCompleted, before.ExamsCompleted),
 		PracticeCompleted: percent(now.PracticeCompleted, before.PracticeCompleted), ActiveUsers: percent(now.ActiveUsers, before.ActiveUsers),
+		ExamAccuracy: points(now.ExamAccuracy, before.ExamAccuracy), PracticeAccuracy: points(now.PracticeAccuracy, before.PracticeAccuracy),
+		LessonTypes: map[string]*float64{},
 	}
+	for _, of := range slices.Concat(now.LessonTypes, before.LessonTypes) {
+		c.LessonTypes[of.Type] = percent(now.lessonType(of.Type).Practices, before.lessonType(of.Type).Practices)
+	}
+	return c
+}
+
+func points(now, before *float64) *float64 {
+	if now == nil || before == nil {
+		return nil
+	}
+	return new(math.Round((*now-*before)*100) / 100)
 }
 
 func percent(now, before int64) *float64 {
@@ -137,40 +156,4 @@ func percent(now, before int64) *float64 {
 		return nil
 	}
 	return new(float64(now-before) * 100 / float64(before))
-}
-
-// csv answers one line of values below one of names.
-func (h *Handler) csv(c *gin.Context, r Report) error {
-	var text bytes.Buffer
-	w := csv.NewWriter(&text)
-	rows := [][]string{
-		{"week", "newUsers", "examsCompleted", "practiceCompleted", "activeUsers", "from", "to", "timezone", "generatedAt"},
-		{
-			r.Week, number(r.NewUsers), number(r.ExamsCompleted), number(r.PracticeCompleted), number(r.ActiveUsers),
-			instant(r.From), instant(r.To), plain(r.Timezone), instant(r.GeneratedAt),
-		},
-	}
-	if err := w.WriteAll(rows); err != nil {
-		return err
-	}
-	c.Header("Content-Disposition", `attachment; filename="weekly-report-`+r.Week+`.csv"`)
-	c.Data(http.StatusOK, "text/csv; charset=utf-8", text.Bytes())
-	return nil
-}
-
-func number(n int64) string { return strconv.FormatInt(n, 10) }
-
-func instant(t web.Instant) string {
-	if time.Time(t).IsZero() {
-		return ""
-	}
-	return time.Time(t).UTC().Format(time.RFC3339)
-}
-
-// plain keeps a spreadsheet from reading text as a formula.
-func plain(text string) string {
-	if strings.ContainsAny(text[:min(len(text), 1)], "=+-@\t\r") {
-		return "'" + text
-	}
-	return text
 }

@@ -6,12 +6,16 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	g "maragu.dev/gomponents"
 	"maragu.dev/gomponents/html"
+
+	"github.com/etrainer/backend/pkg/schema"
 )
 
 //go:embed page.css
@@ -44,8 +48,10 @@ func page(c *gin.Context, report Report, previous *Report, weeks []Report) error
 			html.H1(g.Text(title)),
 			html.P(html.Class("small"), g.Textf("%s to %s, %s; made %s", instant(report.From), instant(report.To), report.Timezone, instant(report.GeneratedAt))),
 			comparison(report, previous),
+			lessons(report, previous),
 			chart(weeks),
 			html.P(html.Class("small"), g.Text("Blue: exams. Orange: practices.")),
+			skipped(report.Skipped),
 		),
 	)).Render(&text)
 	if err != nil {
@@ -57,27 +63,102 @@ func page(c *gin.Context, report Report, previous *Report, weeks []Report) error
 	return nil
 }
 
+const none = "–" // where nothing can be told
+
 // comparison is a table of the week beside the week before.
 func comparison(now Report, before *Report) g.Node {
-	row := func(name string, now int64, then func(Report) int64) g.Node {
-		was, change := "–", "–"
+	row := func(name string, show func(Report) string, change func(now, before Report) string) g.Node {
+		was, changed := none, none
 		if before != nil {
-			was = number(then(*before))
-			if p := percent(now, then(*before)); p != nil {
-				change = fmt.Sprintf("%+.1f %%", *p)
-			}
+			was, changed = show(*before), change(now, *before)
 		}
-		return html.Tr(cell(name), cell(number(now)), cell(was), cell(change))
+		return html.Tr(cell(name), cell(show(now)), cell(was), cell(changed))
+	}
+	counted := func(name string, of func(Report) int64) g.Node {
+		return row(name, func(r Report) string { return number(of(r)) },
+			func(now, before Report) string { return inPercent(percent(of(now), of(before))) })
+	}
+	measured := func(name string, of func(Report) *float64) g.Node {
+		return row(name, func(r Report) string { return share(of(r)) },
+			func(now, before Report) string { return inPoints(points(of(now), of(before))) })
 	}
 	return html.Table(
 		html.THead(html.Tr(heading("Number"), heading("This week"), heading("Week before"), heading("Change"))),
 		html.TBody(
-			row("New users", now.NewUsers, func(r Report) int64 { return r.NewUsers }),
-			row("Active users", now.ActiveUsers, func(r Report) int64 { return r.ActiveUsers }),
-			row("Exams completed", now.ExamsCompleted, func(r Report) int64 { return r.ExamsCompleted }),
-			row("Practices completed", now.PracticeCompleted, func(r Report) int64 { return r.PracticeCompleted }),
+			counted("New users", func(r Report) int64 { return r.NewUsers }),
+			counted("Active users", func(r Report) int64 { return r.ActiveUsers }),
+			counted("Exams completed", func(r Report) int64 { return r.ExamsCompleted }),
+			counted("Practices completed", func(r Report) int64 { return r.PracticeCompleted }),
+			measured("Right answers in exams", func(r Report) *float64 { return r.ExamAccuracy }),
+			measured("Right answers in practices", func(r Report) *float64 { return r.PracticeAccuracy }),
 		),
 	)
+}
+
+// lessons is a table of the lesson types that were practised in either week, in
+// the order of the app.
+func lessons(now Report, before *Report) g.Node {
+	var rows []g.Node
+	for _, name := range schema.LessonTypes() {
+		of, then := now.lessonType(name), LessonType{}
+		was, changed := none, none
+		if before != nil {
+			then = before.lessonType(name)
+			was, changed = number(then.Practices), inPercent(percent(of.Practices, then.Practices))
+		}
+		if of.Practices+then.Practices > 0 {
+			rows = append(rows, html.Tr(cell(words(name)), cell(number(of.Practices)), cell(was), cell(changed), cell(share(of.Accuracy))))
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return g.Group{
+		html.H2(g.Text("Practices by lesson type")),
+		html.Table(
+			html.THead(html.Tr(heading("Lesson type"), heading("This week"), heading("Week before"), heading("Change"), heading("Right answers"))),
+			html.TBody(rows...),
+		),
+	}
+}
+
+// skipped lists what was not counted, and why.
+func skipped(counts map[string]int64) g.Node {
+	if len(counts) == 0 {
+		return nil
+	}
+	var reasons []g.Node
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		reasons = append(reasons, html.Li(g.Textf("%s: %d", reason, counts[reason])))
+	}
+	return g.Group{html.H2(g.Text("Not counted")), html.Ul(html.Class("small"), g.Group(reasons))}
+}
+
+// words writes SHORT_TALK as Short talk.
+func words(name string) string {
+	text := strings.ReplaceAll(strings.ToLower(name), "_", " ")
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+func inPercent(change *float64) string {
+	if change == nil {
+		return none
+	}
+	return fmt.Sprintf("%+.1f %%", *change)
+}
+
+func inPoints(change *float64) string {
+	if change == nil {
+		return none
+	}
+	return fmt.Sprintf("%+.1f points", *change)
+}
+
+func share(accuracy *float64) string {
+	if accuracy == nil {
+		return none
+	}
+	return fmt.Sprintf("%.1f %%", *accuracy)
 }
 
 func heading(text string) g.Node { return html.Th(g.Text(text)) }

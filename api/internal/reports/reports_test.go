@@ -2,6 +2,7 @@ package reports_test
 
 import (
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -32,11 +33,26 @@ func document(week string, exams any, zone string) bson.D {
 	}
 }
 
+// measured adds what the worker tells of accuracy.
+func measured(d bson.D, accuracy, practices any) bson.D {
+	return append(d,
+		bson.E{Key: "examAccuracy", Value: nil},
+		bson.E{Key: "practiceAccuracy", Value: accuracy},
+		bson.E{Key: "lessonTypes", Value: bson.A{bson.D{
+			{Key: "type", Value: "SHORT_TALK"}, {Key: "practices", Value: practices}, {Key: "questions", Value: 4}, {Key: "correctAnswers", Value: 3}, {Key: "accuracy", Value: 75.0},
+		}}},
+		bson.E{Key: "skipped", Value: bson.D{{Key: "practicehistories: <b>endTime</b>", Value: 2}}},
+	)
+}
+
 func start(t *testing.T) (api *apitest.API, admin, user string) {
 	t.Helper()
 	db := mongotest.Database(t)
 	for _, d := range []bson.D{
-		document("2025-07-28", 4, "Asia/Ho_Chi_Minh"), document("2025-08-04", 6, "<script>alert(1)</script>"), document("2025-08-11", "many", "=cmd()"),
+		document("2025-07-21", 4, "Asia/Ho_Chi_Minh"), // of a release that knew no accuracy
+		measured(document("2025-07-28", 4, "Asia/Ho_Chi_Minh"), 80.5, 2),
+		measured(document("2025-08-04", 6, "<script>alert(1)</script>"), 75.25, 3),
+		measured(document("2025-08-11", "many", "=cmd()"), "high", "some"),
 	} {
 		if _, err := db.Collection("weeklyReports").InsertOne(t.Context(), d); err != nil {
 			t.Fatal(err)
@@ -58,8 +74,19 @@ func TestReports(t *testing.T) {
 		t.Errorf("the report is %d %s", one.Status, one.Text)
 	}
 	byHand := api.Get(t, route+"/2025-08-11", admin)
-	if unreadable, _ := byHand.At("report", "unreadable").([]any); len(unreadable) != 1 || unreadable[0] != "examsCompleted" {
+	if unreadable, _ := byHand.At("report", "unreadable").([]any); !reflect.DeepEqual(unreadable, []any{"examsCompleted", "practiceAccuracy", "lessonTypes"}) {
 		t.Errorf("the report is %d %s", byHand.Status, byHand.Text)
+	}
+	if one.At("report", "practiceAccuracy") != 75.25 || one.At("change", "practiceAccuracy") != -5.25 || one.At("change", "lessonTypes", "SHORT_TALK") != 50.0 {
+		t.Errorf("the accuracy is %d %s", one.Status, one.Text)
+	}
+	before := api.Get(t, route+"/2025-07-28", admin)
+	if !strings.Contains(before.Text, `"lessonTypes":[{"type":"SHORT_TALK","practices":2,"questions":4,"correctAnswers":3,"accuracy":75}]`) || before.At("previous", "practiceAccuracy") != nil || before.At("change", "lessonTypes", "SHORT_TALK") != nil {
+		t.Errorf("beside an older report: %d %s", before.Status, before.Text)
+	}
+	measured := api.Get(t, route+"/2025-08-04.csv", admin)
+	if !strings.Contains(measured.Text, ",SHORT_TALK practices,SHORT_TALK accuracy,") || !strings.Contains(measured.Text, "Z,,75.25,0,,0,,0,,3,75.00,") {
+		t.Errorf("the CSV is %d %s", measured.Status, measured.Text)
 	}
 	csv := api.Get(t, route+"/2025-08-11.csv", admin)
 	if !strings.HasPrefix(csv.Text, "week,newUsers,examsCompleted") || !strings.Contains(csv.Text, "2025-08-11,3,0,10,7,") || !strings.Contains(csv.Text, ",'=cmd(),") {
@@ -73,8 +100,13 @@ func TestPage(t *testing.T) {
 	api, admin, _ := start(t)
 	page := api.Get(t, route+"/2025-08-04.html", admin)
 	policy := page.Header.Get("Content-Security-Policy")
-	if page.Status != http.StatusOK || strings.Count(page.Text, "<rect") != 4 || !strings.Contains(page.Text, "50.0 %") {
+	if page.Status != http.StatusOK || strings.Count(page.Text, "<rect") != 6 || !strings.Contains(page.Text, "50.0 %") {
 		t.Errorf("the page is %d %s", page.Status, page.Text)
+	}
+	for _, want := range []string{"<td>75.2 %</td><td>80.5 %</td><td>-5.2 points</td>", "<td>Short talk</td><td>3</td><td>2</td>", "&lt;b&gt;endTime&lt;/b&gt;: 2"} {
+		if !strings.Contains(page.Text, want) {
+			t.Errorf("the page lacks %q: %s", want, page.Text)
+		}
 	}
 	if strings.Contains(page.Text, "<script") || !strings.Contains(page.Text, "&lt;script&gt;") {
 		t.Errorf("a value is not escaped: %s", page.Text)

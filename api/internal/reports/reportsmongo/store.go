@@ -11,7 +11,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/api/internal/reports"
-	"github.com/etrainer/backend/api/internal/web"
 	"github.com/etrainer/backend/pkg/schema"
 )
 
@@ -53,40 +52,4 @@ func (s *Store) Get(ctx context.Context, week string) (reports.Report, error) {
 		return reports.Report{}, fmt.Errorf("find a report: %w", err)
 	}
 	return read(raw), nil
-}
-
-// read takes what it can: a report that somebody edited by hand is shown with
-// what is left of it.
-func read(raw bson.Raw) reports.Report {
-	r := reports.Report{Unreadable: []string{}}
-	r.Week, _ = raw.Lookup("_id").StringValueOK()
-	r.Timezone, _ = raw.Lookup("timezone").StringValueOK()
-	for _, field := range []struct {
-		key string
-		to  *int64
-	}{
-		{"newUsers", &r.NewUsers},
-		{"examsCompleted", &r.ExamsCompleted},
-		{"practiceCompleted", &r.PracticeCompleted},
-		{"activeUsers", &r.ActiveUsers},
-	} {
-		n, ok := raw.Lookup(field.key).AsInt64OK()
-		if !ok || n < 0 {
-			r.Unreadable = append(r.Unreadable, field.key)
-			continue
-		}
-		*field.to = n
-	}
-	for _, field := range []struct {
-		key string
-		to  *web.Instant
-	}{{"from", &r.From}, {"to", &r.To}, {"generatedAt", &r.GeneratedAt}} {
-		t, ok := raw.Lookup(field.key).TimeOK()
-		if !ok {
-			r.Unreadable = append(r.Unreadable, field.key)
-			continue
-		}
-		*field.to = web.Instant(t)
-	}
-	return r
 }
