@@ -1,10 +1,12 @@
 package backup_test
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/runner"
 	"github.com/etrainer/backend/worker/internal/backup"
 	"github.com/etrainer/backend/worker/internal/backup/backupenv"
 	"github.com/etrainer/backend/worker/internal/backup/backupmongo"
@@ -97,6 +100,58 @@ func TestJob(t *testing.T) {
 	}
 	if record.Progress == nil || record.Progress.Percent != 100 || len(record.Logs) == 0 {
 		t.Errorf("progress %+v, %d log lines", record.Progress, len(record.Logs))
+	}
+}
+
+// cancelled is a source whose run is cancelled at its first document.
+type cancelled struct {
+	backup.Source
+	cancel func(context.Context)
+}
+
+func (c cancelled) Open(ctx context.Context) (backup.Reader, error) {
+	reader, err := c.Source.Open(ctx)
+	return &cancelledReader{Reader: reader, cancel: sync.OnceFunc(func() { c.cancel(ctx) })}, err
+}
+
+type cancelledReader struct {
+	backup.Reader
+	cancel func()
+}
+
+func (c *cancelledReader) Documents(ctx context.Context, collection string, each func([]byte) error) error {
+	return c.Reader.Documents(ctx, collection, func(document []byte) error {
+		c.cancel()
+		return each(document)
+	})
+}
+
+// A cancelled run stops at the next page and leaves nothing; the next one
+// makes one backup.
+func TestACancelInTheMiddle(t *testing.T) {
+	t.Parallel()
+	db, dir := mongotest.Database(t), t.TempDir()
+	users := make([]bson.D, 5000)
+	for i := range users {
+		users[i] = bson.D{{Key: "_id", Value: i}}
+	}
+	if _, err := db.Collection("users").InsertMany(t.Context(), users); err != nil {
+		t.Fatal(err)
+	}
+	store := dirstore.New(dir)
+	open := func() (backup.Store, error) { return store, nil }
+	record := handlertest.RunCancelled(t, db, func(cancel func(context.Context)) runner.Handler {
+		source := backupmongo.Of(db, mongodb.Capabilities{Engine: mongodb.EngineFerretDB, Topology: mongodb.TopologyStandalone})
+		return backupjob.New(backupjob.Options{Source: cancelled{source, cancel}, Open: open, Retention: backup.Retention{Daily: 1}, Now: time.Now})
+	}, nil, time.Time{})
+	if left, err := os.ReadDir(dir); record.Outcome != job.Cancelled || len(left) != 1 || left[0].Name() != ".lock" || err != nil {
+		t.Errorf("it ended as %s: %s; it left %v", record.Outcome, record.Error, left)
+	}
+	if record = run(t, db, open); record.Outcome != job.Succeeded {
+		t.Errorf("the second run ended as %s: %s", record.Outcome, record.Error)
+	}
+	if names, err := store.Names(t.Context()); err != nil || len(names) != 1 {
+		t.Errorf("there are %v, %v", names, err)
 	}
 }
 

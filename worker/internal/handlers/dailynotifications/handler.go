@@ -95,27 +95,20 @@ func (d Job) Run(ctx context.Context, j runner.Job[catalog.DailyNotificationsPay
 
 func (d Job) tellAll(ctx context.Context, j runner.Job[catalog.DailyNotificationsPayload], day time.Time, about int64, result *Result) error {
 	after, seen := "", 0
-	for {
-		if err := runner.Heartbeat(ctx); err != nil {
-			return err
-		}
-		page, err := d.People.Page(ctx, after, pageSize)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		after, seen = page[len(page)-1].ID, seen+len(page)
-		tally, err := d.Notifier.Tell(ctx, notify.Batch{
-			Holder: notify.Holder(j), Message: message, Recipients: recipients(page, day, result), At: d.Now(), Keep: keep,
-		})
-		result.Add(tally)
-		if err != nil {
-			return err
-		}
-		runner.Progress(ctx, 100*float64(seen)/float64(max(about, int64(seen))), fmt.Sprintf("%d of about %d users", seen, about))
-		if err := tally.Later(j.Attempt, catalog.NotificationAttempts); err != nil && tally.Down() {
-			return err
-		}
-	}
+	return d.Notifier.TellAll(ctx, notify.Round{
+		Holder: notify.Holder(j), Message: message, Keep: keep, Attempt: j.Attempt, Attempts: catalog.NotificationAttempts, Now: d.Now,
+		Next: func(ctx context.Context) ([]notify.Recipient, bool, error) {
+			page, err := d.People.Page(ctx, after, pageSize)
+			if err != nil || len(page) == 0 {
+				return nil, false, err
+			}
+			after, seen = page[len(page)-1].ID, seen+len(page)
+			return recipients(page, day, result), true, nil
+		},
+		Told: func(ctx context.Context) {
+			runner.Progress(ctx, 100*float64(seen)/float64(max(about, int64(seen))), fmt.Sprintf("%d of about %d users", seen, about))
+		},
+	}, &result.Tally)
 }
 
 // recipients are the users of a page who want to be told.

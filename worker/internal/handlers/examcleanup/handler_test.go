@@ -205,6 +205,41 @@ func TestGoesOnAfterACrash(t *testing.T) {
 	}
 }
 
+// cancelledBetweenPages is cancelled behind its first page.
+type cancelledBetweenPages struct {
+	examcleanup.Store
+	cancel func(context.Context)
+	pages  int
+}
+
+func (c *cancelledBetweenPages) Move(ctx context.Context, documents []examcleanup.Document, before, at time.Time) (examcleanup.Moved, error) {
+	moved, err := c.Store.Move(ctx, documents, before, at)
+	if c.pages++; c.pages == 1 {
+		c.cancel(ctx)
+	}
+	return moved, err
+}
+
+// TestACancelInTheMiddle: the run stops behind its page, and the next one
+// moves the rest.
+func TestACancelInTheMiddle(t *testing.T) {
+	t.Parallel()
+	db := mongotest.Database(t)
+	insert(t, db, many(1200)...)
+	store := &cancelledBetweenPages{Store: examcleanupmongo.New(db)}
+	run := handlertest.RunCancelled(t, db, func(cancel func(context.Context)) runner.Handler {
+		store.cancel = cancel
+		return handler(store, 6)
+	}, nil, planned)
+	if left, archived := count(t, db, "examhistories"), count(t, db, "examhistories_archive"); run.Outcome != job.Cancelled || left != 700 || archived != 500 {
+		t.Errorf("the run ended as %s: %s; %d left and %d archived", run.Outcome, run.Error, left, archived)
+	}
+	got := handlertest.Result[examcleanup.Result](t, handlertest.Run(t, db, handler(examcleanupmongo.New(db), 6), nil, planned))
+	if left, archived := count(t, db, "examhistories"), count(t, db, "examhistories_archive"); left != 0 || archived != 1200 || got.DeletedCount != 700 {
+		t.Errorf("%d left and %d archived, %+v", left, archived, got)
+	}
+}
+
 // TestMovingTwiceIsSafe: a page that was archived and not removed is archived
 // over itself.
 func TestMovingTwiceIsSafe(t *testing.T) {

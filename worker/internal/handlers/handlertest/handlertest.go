@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
@@ -15,6 +16,7 @@ import (
 	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/pkg/runner"
+	"github.com/etrainer/backend/pkg/wake"
 )
 
 // patience is how long a test waits for what must come about.
@@ -24,6 +26,15 @@ const patience = 90 * time.Second
 // record. at is the planned time and must not be in the future.
 func Run(t *testing.T, db *mongo.Database, handler runner.Handler, payload any, at time.Time) job.Run {
 	t.Helper()
+	return RunCancelled(t, db, func(func(context.Context)) runner.Handler { return handler }, payload, at)
+}
+
+// RunCancelled is Run of a job that is cancelled on its way. What the handler
+// is built of calls cancel with the context that it was given: the job is then
+// cancelled as an operator does it, and cancel returns when the handler has
+// been told.
+func RunCancelled(t *testing.T, db *mongo.Database, build func(cancel func(context.Context)) runner.Handler, payload any, at time.Time) job.Run {
+	t.Helper()
 	store := mongoqueue.New(db, mongoqueue.Options{})
 	if err := store.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
@@ -32,13 +43,27 @@ func Run(t *testing.T, db *mongo.Database, handler runner.Handler, payload any, 
 	if err != nil {
 		t.Fatal(err)
 	}
+	signals := make(signals, 8)
+	var id bson.ObjectID
+	handler := build(func(ctx context.Context) {
+		if _, err := store.Cancel(context.WithoutCancel(ctx), id, "the operator"); err != nil {
+			t.Error(err)
+		}
+		signals <- wake.Signal{Kind: wake.Cancel, JobID: id.Hex()}
+		select {
+		case <-ctx.Done():
+		case <-time.After(patience):
+			t.Error("the handler was not told that it is cancelled")
+		}
+	})
 	receipts, err := store.Enqueue(t.Context(), queue.Request{Name: handler.Definition().Name, Data: data, RunAt: at})
 	if err != nil {
 		t.Fatal(err)
 	}
+	id = receipts[0].Job.ID
 	worker := runner.New(runner.Options{
 		Store: store, Settings: store, Registry: mongofleet.New(db, store.Now), Now: store.Now, Host: "test",
-		Handlers: []runner.Handler{handler},
+		Handlers: []runner.Handler{handler}, Subscriber: signals, PollInterval: 200 * time.Millisecond,
 	})
 	if err := worker.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -53,7 +78,7 @@ func Run(t *testing.T, db *mongo.Database, handler runner.Handler, payload any, 
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		runs, err := store.Runs(ctx, receipts[0].Job.ID, 1)
+		runs, err := store.Runs(ctx, id, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,6 +92,12 @@ func Run(t *testing.T, db *mongo.Database, handler runner.Handler, payload any, 
 		}
 	}
 }
+
+// signals are a wake.Subscriber of this process alone.
+type signals chan wake.Signal
+
+func (s signals) Signals() <-chan wake.Signal { return s }
+func (signals) Connected() bool               { return false } // jobs are found by polling
 
 // Result reads the result of a run that must have succeeded.
 func Result[R any](t *testing.T, run job.Run) R {

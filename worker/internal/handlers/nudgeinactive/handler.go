@@ -109,32 +109,23 @@ func (n Job) Run(ctx context.Context, j runner.Job[catalog.NudgeInactivePayload]
 
 func (n Job) nudgeAll(ctx context.Context, j runner.Job[catalog.NudgeInactivePayload], day time.Time, about int64, result *Result) error {
 	after := ""
-	for {
-		if err := runner.Heartbeat(ctx); err != nil {
-			return err
-		}
-		page, err := n.People.Page(ctx, after, pageSize)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		after = page[len(page)-1].ID
-		result.TotalUsers += len(page)
-		recipients, err := n.recipients(ctx, page, j, day, result)
-		if err != nil {
-			return err
-		}
-		tally, err := n.Notifier.Tell(ctx, notify.Batch{
-			Holder: notify.Holder(j), Message: message, Recipients: recipients, At: n.Now(), Keep: keep,
-		})
-		result.Add(tally)
-		if err != nil {
-			return err
-		}
-		runner.Progress(ctx, 100*float64(result.TotalUsers)/float64(max(about, int64(result.TotalUsers))), fmt.Sprintf("%d of about %d users", result.TotalUsers, about))
-		if err := tally.Later(j.Attempt, catalog.NotificationAttempts); err != nil && tally.Down() {
-			return err
-		}
-	}
+	return n.Notifier.TellAll(ctx, notify.Round{
+		Holder: notify.Holder(j), Message: message, Keep: keep, Attempt: j.Attempt, Attempts: catalog.NotificationAttempts, Now: n.Now,
+		Next: func(ctx context.Context) ([]notify.Recipient, bool, error) {
+			page, err := n.People.Page(ctx, after, pageSize)
+			if err != nil || len(page) == 0 {
+				return nil, false, err
+			}
+			after = page[len(page)-1].ID
+			result.TotalUsers += len(page)
+			recipients, err := n.recipients(ctx, page, j, day, result)
+			return recipients, true, err
+		},
+		Told: func(ctx context.Context) {
+			runner.Progress(ctx, 100*float64(result.TotalUsers)/float64(max(about, int64(result.TotalUsers))),
+				fmt.Sprintf("%d of about %d users", result.TotalUsers, about))
+		},
+	}, &result.Tally)
 }
 
 // recipients are the users of a page who are away and were not asked lately.

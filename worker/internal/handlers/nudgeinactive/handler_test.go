@@ -1,15 +1,20 @@
 package nudgeinactive_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/runner"
+	"github.com/etrainer/backend/worker/internal/handlers/handlertest"
 	"github.com/etrainer/backend/worker/internal/handlers/nudgeinactive"
 	"github.com/etrainer/backend/worker/internal/handlers/nudgeinactive/nudgeinactivemongo"
+	"github.com/etrainer/backend/worker/internal/notify"
 	"github.com/etrainer/backend/worker/internal/notify/notifytest"
 )
 
@@ -114,5 +119,43 @@ func TestAKill(t *testing.T) {
 	}
 	if total, most := b.InApp(); total != 600 || most != 1 {
 		t.Errorf("%d notifications, at most %d for one user", total, most)
+	}
+}
+
+// cancelledBetweenPages is cancelled when its second page is asked for.
+type cancelledBetweenPages struct {
+	nudgeinactive.People
+	cancel func(context.Context)
+	pages  int
+}
+
+func (c *cancelledBetweenPages) Page(ctx context.Context, after string, limit int) ([]notify.Person, error) {
+	if c.pages++; c.pages == 2 {
+		c.cancel(ctx)
+	}
+	return c.People.Page(context.WithoutCancel(ctx), after, limit)
+}
+
+// An operator cancels: whole pages have been asked back, and the next run asks
+// the others.
+func TestACancelBetweenPages(t *testing.T) {
+	t.Parallel()
+	b := notifytest.New(t, ten)
+	b.Users(1100) // three pages
+	people := &cancelledBetweenPages{People: b.People}
+	build := func(cancel func(context.Context)) runner.Handler {
+		people.cancel = cancel
+		return nudgeinactive.Job{Store: nudgeinactivemongo.New(b.DB), People: people, Notifier: b.Notifier, Zone: b.Zone, Now: b.Now}.Handler()
+	}
+	cancelled := handlertest.RunCancelled(t, b.DB, build, nil, b.Now())
+	if total, _ := b.Pushed(); cancelled.Outcome != job.Cancelled || people.pages != 2 || total != 500 {
+		t.Errorf("the run ended as %s at page %d, after %d push messages: %s", cancelled.Outcome, people.pages, total, cancelled.Error)
+	}
+	got := handlertest.Result[nudgeinactive.Result](t, handlertest.Run(t, b.DB, build(nil), nil, b.Now()))
+	if got.ToldBefore != 500 || got.SentCount != 600 || got.Uncertain != 0 {
+		t.Errorf("the second run: %+v", got)
+	}
+	if total, most := b.Pushed(); total != 1100 || most != 1 {
+		t.Errorf("%d push messages, at most %d for one token; want 1100 and 1", total, most)
 	}
 }

@@ -1,6 +1,7 @@
 package streaks_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -11,8 +12,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/runner"
 	"github.com/etrainer/backend/worker/internal/handlers/handlertest"
 	"github.com/etrainer/backend/worker/internal/handlers/streaks"
 	"github.com/etrainer/backend/worker/internal/handlers/streaks/streaksmongo"
@@ -184,6 +187,56 @@ func TestTwiceIsOnce(t *testing.T) {
 	}
 	if f.run(now.AddDate(0, 0, 3), nil); f.count(user) != 0 {
 		t.Errorf("after a day without anything %v", f.streak(user))
+	}
+}
+
+// cancelledBetweenPages is cancelled behind its first page.
+type cancelledBetweenPages struct {
+	streaks.Store
+	cancel func(context.Context)
+	pages  int
+}
+
+func (c *cancelledBetweenPages) Save(ctx context.Context, updates []streaks.Update) (int64, map[string]int64, error) {
+	changed, refused, err := c.Store.Save(ctx, updates)
+	if c.pages++; c.pages == 1 {
+		c.cancel(ctx)
+	}
+	return changed, refused, err
+}
+
+// TestACancelInTheMiddle: the run stops behind its page; the next one changes
+// only what that left.
+func TestACancelInTheMiddle(t *testing.T) {
+	t.Parallel()
+	f := fixture{t, mongotest.Database(t)}
+	const users = streaks.PageSize + 100
+	var people, practices []bson.D
+	for i := range users { // one in a hundred learned
+		id := bson.NewObjectID()
+		people = append(people, bson.D{{Key: "_id", Value: id}, {Key: "email", Value: fmt.Sprint(i)}})
+		if i%100 == 0 {
+			practices = append(practices, bson.D{{Key: "user", Value: id}, {Key: "endTime", Value: ago(1)}})
+		}
+	}
+	for collection, documents := range map[string][]bson.D{"users": people, "practicehistories": practices} {
+		if _, err := f.db.Collection(collection).InsertMany(t.Context(), documents); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store := &cancelledBetweenPages{Store: streaksmongo.New(f.db)}
+	run := handlertest.RunCancelled(t, f.db, func(cancel func(context.Context)) runner.Handler {
+		store.cancel = cancel
+		return streaks.New(store, zone, func() time.Time { return now })
+	}, nil, time.Time{})
+	if run.Outcome != job.Cancelled || store.pages != 1 {
+		t.Errorf("it ended as %s behind page %d: %s", run.Outcome, store.pages, run.Error)
+	}
+	if got := f.run(now, nil); got.TotalUsers != users || got.UpdatedCount != 1 {
+		t.Errorf("the second run: %+v", got)
+	}
+	if got := f.run(now, nil); got.UpdatedCount != 0 {
+		t.Errorf("the third run: %+v", got)
 	}
 }
 

@@ -13,6 +13,7 @@ package studyreminders
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -146,31 +147,22 @@ func (s Job) remindAll(ctx context.Context, j runner.Job[catalog.StudyRemindersP
 	if err != nil {
 		return err
 	}
-	after, wanted := "", clocks.all()
-	for {
-		if err := runner.Heartbeat(ctx); err != nil {
-			return err
-		}
-		page, err := s.Store.At(ctx, wanted, after, pageSize)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		after = page[len(page)-1].ID
-		recipients, err := s.recipients(ctx, page, clocks, result)
-		if err != nil {
-			return err
-		}
-		tally, err := s.Notifier.Tell(ctx, notify.Batch{
-			Holder: notify.Holder(j), Message: message, Recipients: recipients, At: s.Now(), Keep: keep,
-		})
-		result.Add(tally)
-		if err != nil {
-			return err
-		}
-		if err := tally.Later(j.Attempt, catalog.StudyReminderAttempts); err != nil && tally.Down() {
-			return err
-		}
-	}
+	after, seen, wanted := "", 0, clocks.all()
+	return s.Notifier.TellAll(ctx, notify.Round{
+		Holder: notify.Holder(j), Message: message, Keep: keep, Attempt: j.Attempt, Attempts: catalog.StudyReminderAttempts, Now: s.Now,
+		Next: func(ctx context.Context) ([]notify.Recipient, bool, error) {
+			page, err := s.Store.At(ctx, wanted, after, pageSize)
+			if err != nil || len(page) == 0 {
+				return nil, false, err
+			}
+			after, seen = page[len(page)-1].ID, seen+len(page)
+			recipients, err := s.recipients(ctx, page, clocks, result)
+			return recipients, true, err
+		},
+		Told: func(ctx context.Context) { // how many there are, nobody has counted
+			runner.Progress(ctx, 0, fmt.Sprintf("%d reminders looked at, %d due", seen, result.Reminders))
+		},
+	}, &result.Tally)
 }
 
 // recipients are the users of a page of reminders for whom it is time on their

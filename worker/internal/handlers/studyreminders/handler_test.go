@@ -1,6 +1,7 @@
 package studyreminders_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -8,8 +9,11 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/pkg/catalog"
+	queued "github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 	"github.com/etrainer/backend/pkg/push/pushtest"
+	"github.com/etrainer/backend/pkg/runner"
+	"github.com/etrainer/backend/worker/internal/handlers/handlertest"
 	"github.com/etrainer/backend/worker/internal/handlers/studyreminders"
 	"github.com/etrainer/backend/worker/internal/handlers/studyreminders/studyremindersmongo"
 	"github.com/etrainer/backend/worker/internal/notify/notifytest"
@@ -188,5 +192,53 @@ func TestAProviderIsAway(t *testing.T) {
 	}
 	if got := tick(b, "2025-08-04T09:00:00+07:00"); got.SentCount != 1 || b.FCM.Count(token) != 1 {
 		t.Errorf("the second attempt: %+v", got)
+	}
+}
+
+// cancelledBetweenPages is cancelled when its second page is asked for.
+type cancelledBetweenPages struct {
+	studyreminders.Store
+	cancel func(context.Context)
+	pages  int
+}
+
+func (c *cancelledBetweenPages) At(ctx context.Context, wanted []studyreminders.Moment, after string, limit int) ([]studyreminders.Reminder, error) {
+	if c.pages++; c.pages == 2 {
+		c.cancel(ctx)
+	}
+	return c.Store.At(context.WithoutCancel(ctx), wanted, after, limit)
+}
+
+// An operator cancels: whole pages have been reminded, and the next minute's
+// run reminds the others.
+func TestACancelBetweenPages(t *testing.T) {
+	t.Parallel()
+	b := notifytest.New(t, "2025-08-04T08:59:00+07:00")
+	tick(b, "2025-08-04T08:59:00+07:00")
+	const users = 600 // two pages
+	reminders := make([]bson.D, users)
+	for i, user := range b.Users(users) {
+		reminders[i] = bson.D{{Key: "user", Value: user}, {Key: "hour", Value: 9}, {Key: "minute", Value: 0}}
+	}
+	b.Insert("reminders", reminders...)
+	at := b.At("2025-08-04T09:00:00+07:00")
+	store := &cancelledBetweenPages{}
+	cancelled := handlertest.RunCancelled(t, b.DB, func(cancel func(context.Context)) runner.Handler {
+		reminding := job(b)
+		store.Store, store.cancel = reminding.Store, cancel
+		reminding.Store = store
+		return reminding.Handler()
+	}, nil, at)
+	if total, _ := b.Pushed(); cancelled.Outcome != queued.Cancelled || store.pages != 2 || total != 500 {
+		t.Errorf("the run ended as %s at page %d, after %d push messages: %s", cancelled.Outcome, store.pages, total, cancelled.Error)
+	}
+	if got := tick(b, "2025-08-04T09:01:00+07:00"); got.AlreadyDone != 500 || got.SentCount != 100 || got.Uncertain != 0 {
+		t.Errorf("the next minute: %+v", got)
+	}
+	if total, most := b.Pushed(); total != users || most != 1 {
+		t.Errorf("%d push messages, at most %d for one token; want %d and 1", total, most, users)
+	}
+	if total, most := b.InApp(); total != users || most != 1 {
+		t.Errorf("%d notifications in the app, at most %d for one user; want %d and 1", total, most, users)
 	}
 }
