@@ -2,8 +2,10 @@ package pushtest
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"testing"
 )
@@ -34,6 +36,16 @@ func (s *server) URL() string { return s.http.URL }
 
 // Transport trusts the stand-in.
 func (s *server) Transport() http.RoundTripper { return s.http.Client().Transport }
+
+// Trust writes the stand-ins' certificate to a file, for processes that are to
+// trust them: SSL_CERT_FILE names it.
+func (s *server) Trust(t testing.TB, path string) {
+	t.Helper()
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.http.Certificate().Raw})
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // Close ends the stand-in; connections to it are refused from then on.
 func (s *server) Close() {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -21,20 +20,7 @@ import (
 )
 
 // apiBinary is the real api, built once.
-var apiBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "promises-api-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "api")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/api")
-	cmd.Dir = "../../../api"
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the api: %w\n%s", err, out)
-	}
-	return path, nil
-})
+var apiBinary = sync.OnceValues(func() (string, error) { return build("../../../api", "api") })
 
 // front is the api in front of a stage, which can be killed and started
 // again on the same port.
@@ -63,14 +49,8 @@ func (f *front) start() {
 		f.t.Fatal(err)
 	}
 	mongotest.Migrate(f.t, f.db)
-	uri := mongotest.URI(f.t)
-	base, query, _ := strings.Cut(uri, "?")
-	uri = strings.TrimSuffix(base, "/") + "/" + f.db.Name()
-	if query != "" {
-		uri += "?" + query
-	}
 	cmd := exec.Command(path)
-	cmd.Env = append(os.Environ(), "MONGODB_URI="+uri, "PORT="+f.url[strings.LastIndex(f.url, ":")+1:], "NODE_ENV=production",
+	cmd.Env = append(os.Environ(), "MONGODB_URI="+f.uri(), "PORT="+f.url[strings.LastIndex(f.url, ":")+1:], "NODE_ENV=production",
 		"REDIS_URL="+f.redis, "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_REQUESTS=0", "AUTH_RATE_LIMIT_MAX=0", "API_PRIVATE_PORT=0", "API_DRAIN_DELAY=300ms", "MEDIA_DIR="+f.t.TempDir(), "BCRYPT_ROUNDS=4", "JWT_SECRET_KEY=Zk3v9TqLw8yXr5Nc2Hs7Jd4Gf6Pb1Ma0QeUiOtRy")
 	f.process = f.stage.start(cmd, "running")
 }

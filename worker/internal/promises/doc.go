@@ -3,5 +3,5 @@
 // fails when its promise is broken.
 //
 // The children are this test binary, run again as a worker (child_test.go),
-// and the real api.
+// the real api, and the real worker where its own jobs are the point.
 package promises

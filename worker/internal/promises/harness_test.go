@@ -3,9 +3,11 @@ package promises
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -55,6 +57,33 @@ func (s *stage) spawn(role string) *child {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childRole+"="+role, childURI+"="+mongotest.URI(s.t), childDatabase+"="+s.db.Name())
 	return s.start(cmd, "ready")
+}
+
+// build makes a program of a module of this repository.
+func build(module, program string) (string, error) {
+	dir, err := os.MkdirTemp("", "promises-"+program+"-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, program)
+	cmd := exec.Command("go", "build", "-o", path, "./cmd/"+program)
+	cmd.Dir = module
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", program, err, out)
+	}
+	return path, nil
+}
+
+// uri is the address of the stage's database, as programs are configured with it.
+func (s *stage) uri() string {
+	s.t.Helper()
+	base, query, _ := strings.Cut(mongotest.URI(s.t), "?")
+	uri := strings.TrimSuffix(base, "/") + "/" + s.db.Name()
+	if query != "" {
+		uri += "?" + query
+	}
+	return uri
 }
 
 // start starts a command and waits until it prints a line with the word.
@@ -146,9 +175,15 @@ func (s *stage) enqueue(n int, payload stepPayload) []bson.ObjectID {
 // eventually waits until a condition holds.
 func (s *stage) eventually(what string, holds func() bool) {
 	s.t.Helper()
+	s.within(what, 250*time.Millisecond, holds)
+}
+
+// within is eventually, with the time between two looks.
+func (s *stage) within(what string, look time.Duration, holds func() bool) {
+	s.t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
-	ticker := time.NewTicker(250 * time.Millisecond)
+	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	for !holds() {
 		select {
