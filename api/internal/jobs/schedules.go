@@ -172,9 +172,9 @@ func (h *Handler) deleteSchedule(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	var set *job.ScheduleOverride
+	set := &job.ScheduleOverride{} // empty, and yet it says who changed it and when
 	if before.Enabled != nil {
-		set = &job.ScheduleOverride{Enabled: new(true)}
+		set.Enabled = new(true)
 	}
 	return h.storeSchedule(c, definition, set, "Schedule is the default again")
 }
@@ -188,9 +188,7 @@ func (h *Handler) override(ctx context.Context, name string) (job.ScheduleOverri
 }
 
 func (h *Handler) storeSchedule(c *gin.Context, definition catalog.Definition, set *job.ScheduleOverride, message string) error {
-	if set != nil {
-		set.ChangedBy = actor(c)
-	}
+	set.ChangedBy = actor(c)
 	if err := h.client.ChangeSchedule(c.Request.Context(), definition.Name, set); err != nil {
 		return err
 	}

@@ -46,7 +46,11 @@ func TestSchedules(t *testing.T) {
 	expect(send("PATCH", map[string]any{"enabled": false}), "30 9 * * *", "Europe/Berlin", false, true)
 	expect(send("PATCH", map[string]any{"timezone": "UTC"}), "30 9 * * *", "UTC", false, true)
 	expect(send("PUT", map[string]any{"interval": "2 hours"}), "2 hours", "Asia/Ho_Chi_Minh", true, true)
-	expect(send("DELETE", nil), "0 0 * * *", "Asia/Ho_Chi_Minh", true, false)
+	back := send("DELETE", nil)
+	expect(back, "0 0 * * *", "Asia/Ho_Chi_Minh", true, false)
+	if back.At("schedule", "changedBy") != "admin@example.com" || back.At("schedule", "changedAt") == nil {
+		t.Errorf("who went back to the default is lost: %s", back.Text)
+	}
 	list := api.Get(t, "/api/system/jobs/schedules", token)
 	if data, _ := list.JSON["data"].([]any); len(data) < 3 {
 		t.Errorf("the list is %s", list.Text)
