@@ -26,6 +26,7 @@ func definitions() []Definition {
 		Backup.Definition,
 		ExamCleanup.Definition,
 		IndexCheck.Definition,
+		Retention.Definition,
 		Streaks.Definition,
 		WeeklyReports.Definition,
 		DailyNotifications.Definition,

@@ -50,7 +50,7 @@ func Queue(jobs string) []Collection {
 			{Name: "oneRunPerAttempt", Keys: keys("jobId", 1, "tick", 1, "attempt", 1), Unique: true, Serves: "one record for each attempt, whoever writes it"},
 			{Name: "runsOfJob", Keys: keys("jobId", 1, "startedAt", -1), Serves: "the history of a job, newest first"},
 			{Name: "runsOfWorker", Keys: keys("worker", 1, "outcome", 1), Serves: "rescue: the open runs of a worker that died"},
-			{Name: "retention", Keys: keys("expiresAt", 1), TTL: true, Serves: "retention of run records", Without: "the worker's janitor removes them"},
+			{Name: "retention", Keys: keys("expiresAt", 1), TTL: true, Serves: "retention of run records", Without: "the job \"apply retention\" removes them"},
 		}},
 		{Name: Settings, Holds: "what operators set for a job name"},
 		{Name: Instances, Holds: "every api and worker process that is alive"},

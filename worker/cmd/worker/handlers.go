@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
+
+	"github.com/etrainer/backend/pkg/ledger/mongoledger"
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/pkg/runner"
 	"github.com/etrainer/backend/worker/internal/backup/backupmongo"
 	backupjob "github.com/etrainer/backend/worker/internal/handlers/backup"
@@ -9,14 +13,16 @@ import (
 	"github.com/etrainer/backend/worker/internal/handlers/examcleanup/examcleanupmongo"
 	"github.com/etrainer/backend/worker/internal/handlers/indexcheck"
 	"github.com/etrainer/backend/worker/internal/handlers/indexcheck/indexcheckmongo"
+	"github.com/etrainer/backend/worker/internal/handlers/retention"
 	"github.com/etrainer/backend/worker/internal/handlers/streaks"
 	"github.com/etrainer/backend/worker/internal/handlers/streaks/streaksmongo"
 	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports"
 	"github.com/etrainer/backend/worker/internal/handlers/weeklyreports/weeklyreportsmongo"
+	"github.com/etrainer/backend/worker/internal/notify/notifymongo"
 )
 
 // handlers is every job that this worker runs, each with its store.
-func (p *program) handlers(client *mongodb.Client, clock *mongodb.ServerClock) []runner.Handler {
+func (p *program) handlers(client *mongodb.Client, clock *mongodb.ServerClock, store *mongoqueue.Store) []runner.Handler {
 	db, zone := client.Database(), p.cfg.Zone()
 	return append(p.notifying(client, clock), []runner.Handler{
 		backupjob.New(backupjob.Options{
@@ -27,9 +33,25 @@ func (p *program) handlers(client *mongodb.Client, clock *mongodb.ServerClock) [
 			Store: examcleanupmongo.New(db), RetentionMonths: p.cfg.ExamRetention, Zone: zone, Now: clock.Now,
 		}),
 		indexcheck.New(indexcheckmongo.New(db, client.Capabilities(), p.cfg.Collection), clock.Now),
+		retention.New(p.retained(client, clock, store)...),
 		streaks.New(streaksmongo.New(db), zone, clock.Now),
 		weeklyreports.New(weeklyreportsmongo.New(db), zone, clock.Now),
 	}...)
+}
+
+// retained is what is kept for a time only.
+func (p *program) retained(client *mongodb.Client, clock *mongodb.ServerClock, store *mongoqueue.Store) []retention.Kind {
+	kinds := []retention.Kind{
+		{Name: "run records", Purge: func(ctx context.Context) (int64, error) { return store.PurgeRuns(ctx, store.Now()) }},
+		{Name: "entries of the effect ledger", Purge: mongoledger.New(client.Database(), clock.Now).Purge},
+		{Name: "push tickets", Purge: notifymongo.New(client.Database(), clock.Now).PurgeTickets},
+	}
+	if p.cfg.JobRetention == 0 { // finished jobs are kept for ever
+		return kinds
+	}
+	return append(kinds, retention.Kind{Name: "finished jobs", Purge: func(ctx context.Context) (int64, error) {
+		return store.PurgeFinished(ctx, store.Now().Add(-p.cfg.JobRetention))
+	}})
 }
 
 func namesOf(handlers []runner.Handler) []string {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
-	"github.com/etrainer/backend/pkg/ledger/mongoledger"
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/mongodb"
@@ -22,8 +21,6 @@ import (
 	"github.com/etrainer/backend/worker/internal/backlog"
 	"github.com/etrainer/backend/worker/internal/backupwatch"
 	"github.com/etrainer/backend/worker/internal/config"
-	"github.com/etrainer/backend/worker/internal/janitor"
-	"github.com/etrainer/backend/worker/internal/notify/notifymongo"
 	"github.com/etrainer/backend/worker/internal/scheduler"
 )
 
@@ -105,7 +102,7 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	})
 	options := runner.Options{
 		Store: store, Settings: store, Registry: mongofleet.New(db, clock.Now), Now: clock.Now,
-		Handlers: p.handlers(client, clock),
+		Handlers: p.handlers(client, clock, store),
 		Slots:    p.cfg.Slots, PerName: p.cfg.PerName, PollInterval: p.cfg.PollInterval, IdleInterval: p.cfg.IdleInterval,
 		Host: host, PID: os.Getpid(), Version: version.Version, Log: p.log, Metrics: runner.NewMetrics(p.metrics),
 	}
@@ -132,17 +129,6 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	parts.Add("backup watch", backupwatch.New(backupwatch.Options{
 		Database: db.Name(), Open: p.cfg.Backup.Open, Registerer: p.metrics, Log: p.log,
 	}))
-	parts.Add("janitor", janitor.New(nil, p.log,
-		janitor.Task{What: "run records", Purge: func(ctx context.Context) (int64, error) { return store.PurgeRuns(ctx, store.Now()) }},
-		janitor.Task{What: "finished jobs", Purge: func(ctx context.Context) (int64, error) {
-			if p.cfg.JobRetention == 0 { // they are kept for ever
-				return 0, nil
-			}
-			return store.PurgeFinished(ctx, store.Now().Add(-p.cfg.JobRetention))
-		}},
-		janitor.Task{What: "entries of the effect ledger", Purge: mongoledger.New(db, clock.Now).Purge},
-		janitor.Task{What: "push tickets", Purge: notifymongo.New(db, clock.Now).PurgeTickets},
-	))
 	return parts
 }
 
