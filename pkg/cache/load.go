@@ -42,6 +42,9 @@ func (t *Through[T]) fly(ctx context.Context, key string, loading *flight[T], lo
 		t.log.WarnContext(ctx, "not loaded for the cache", slog.String("key", key), slog.Any("error", loading.err))
 	} else if !t.isForgotten(loading) {
 		t.keep(limited, key, loading.result)
+		if t.isForgotten(loading) { // just now: what was kept may be older than that
+			t.drop(limited, key)
+		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,6 +93,12 @@ func (t *Through[T]) keep(ctx context.Context, key string, result kept[T]) {
 		err = t.cache.Delete(ctx, loadingKey(key)) // the next refresh may begin
 	}
 	if err != nil {
+		t.log.DebugContext(ctx, "cache not written", slog.String("key", key), slog.Any("error", err))
+	}
+}
+
+func (t *Through[T]) drop(ctx context.Context, key string) {
+	if err := t.cache.Delete(ctx, key); err != nil {
 		t.log.DebugContext(ctx, "cache not written", slog.String("key", key), slog.Any("error", err))
 	}
 }

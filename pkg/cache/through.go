@@ -124,6 +124,18 @@ func (t *Through[T]) Forget(ctx context.Context, keys ...string) error {
 	return t.cache.Delete(ctx, keys...)
 }
 
+// ForgetAll is Forget for every key. It clears the whole cache, also of what
+// others keep in it.
+func (t *Through[T]) ForgetAll(ctx context.Context) error {
+	t.mu.Lock()
+	for key, loading := range t.flights {
+		loading.forgotten = true
+		delete(t.flights, key)
+	}
+	t.mu.Unlock()
+	return t.cache.Clear(ctx)
+}
+
 func (t *Through[T]) answer(k kept[T], hit bool) (Found[T], error) {
 	if k.Absent {
 		return Found[T]{Hit: hit, LoadedAt: k.LoadedAt}, ErrAbsent

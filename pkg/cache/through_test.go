@@ -146,23 +146,61 @@ func TestThroughLoadsOnceForAll(t *testing.T) {
 
 func TestThroughForgetsWhatIsBeingLoaded(t *testing.T) {
 	t.Parallel()
-	f := newThrough(t, policy)
-	gate, began := make(chan struct{}), make(chan struct{})
-	var all sync.WaitGroup
-	all.Go(func() {
-		_, _ = f.Get(t.Context(), "key", func(context.Context) (int, error) {
-			close(began)
-			<-gate
-			return -1, nil // read before the write that Forget tells of
+	for name, forget := range map[string]func(*fixture) error{
+		"by its key": func(f *fixture) error { return f.Forget(t.Context(), "key") },
+		"with all":   func(f *fixture) error { return f.ForgetAll(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newThrough(t, policy)
+			gate, began := make(chan struct{}), make(chan struct{})
+			var all sync.WaitGroup
+			all.Go(func() {
+				_, _ = f.Get(t.Context(), "key", func(context.Context) (int, error) {
+					close(began)
+					<-gate
+					return -1, nil // read before the write that Forget tells of
+				})
+			})
+			<-began
+			if err := forget(f); err != nil {
+				t.Fatal(err)
+			}
+			close(gate)
+			all.Wait()
+			f.want(t, 1, false)
 		})
-	})
-	<-began
-	if err := f.Forget(t.Context(), "key"); err != nil {
+	}
+}
+
+// interrupted is a cache to which something happens just before it keeps a value.
+type interrupted struct {
+	cache.Cache
+	before func()
+}
+
+func (i *interrupted) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	i.before()
+	return i.Cache.Set(ctx, key, value, ttl)
+}
+
+// TestThroughForgetsWhatIsBeingKept: Forget comes when the load has ended.
+func TestThroughForgetsWhatIsBeingKept(t *testing.T) {
+	t.Parallel()
+	kept := memory(t, cache.MemoryOptions{})
+	slow := &interrupted{Cache: kept}
+	f := cache.NewThrough[int](slow, policy, nil, nil)
+	slow.before = func() {
+		if err := f.Forget(t.Context(), "key"); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := f.Get(t.Context(), "key", func(context.Context) (int, error) { return -1, nil }); err != nil {
 		t.Fatal(err)
 	}
-	close(gate)
-	all.Wait()
-	f.want(t, 1, false)
+	if _, err := kept.Get(t.Context(), "key"); !errors.Is(err, cache.ErrMiss) {
+		t.Errorf("what was forgotten is kept: %v", err)
+	}
 }
 
 func TestThroughTurnsAPanicIntoAnError(t *testing.T) {

@@ -87,6 +87,27 @@ func TestFallback(t *testing.T) {
 	step(false, true)
 }
 
+// TestFallbackTellsWhetherItIsShared also where nobody takes anything.
+func TestFallbackTellsWhetherItIsShared(t *testing.T) {
+	t.Parallel()
+	shared := &flaky{Store: limit.NewMemory(time.Now)}
+	store := limit.NewFallback(shared, limit.NewMemory(time.Now), slog.New(slog.DiscardHandler))
+	want := func(when string, shared bool) {
+		t.Helper()
+		if got := store.Shared(t.Context()); got != shared {
+			t.Errorf("%s: shared is %t", when, got)
+		}
+	}
+	want("at the beginning", true)
+	shared.away = true
+	if _, err := store.Take(t.Context(), limit.Rule{Name: "r", Max: 1, Window: time.Hour}, "k", 1); err != nil {
+		t.Fatal(err)
+	}
+	want("while it is away", false)
+	shared.away = false
+	want("when it is back", true)
+}
+
 // TestFallbackLeavesEndedRequests: a caller that gave up says nothing about the
 // store.
 func TestFallbackLeavesEndedRequests(t *testing.T) {

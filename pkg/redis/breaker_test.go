@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,7 +86,7 @@ func TestAnswersAreNoOutage(t *testing.T) {
 	}
 }
 
-// TestDriverLog reads what the driver says of a Redis that is not there. It is
+// TestDriverLog reads what the driver says. It is
 // not parallel: the driver has one logger.
 //
 //nolint:paralleltest // it sets what all clients share
@@ -100,5 +101,9 @@ func TestDriverLog(t *testing.T) {
 	if err := ping(t, client); err == nil {
 		t.Error("a Redis on port 1 answered")
 	}
+	_ = client.Set(t.Context(), "k", "v", time.Nanosecond) // too short for Redis, says the driver
 	_ = client.Close()
+	if !strings.Contains(text.String(), `level=DEBUG msg="redis driver" detail="specified duration is 1ns`) {
+		t.Errorf("the log has %q", text.String())
+	}
 }

@@ -49,7 +49,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 	if err != nil {
 		return nil, err
 	}
-	counts := counter(redisClient, log)
+	counts, shared := counter(redisClient, log)
 	listener := server.New(server.Options{Address: cfg.Address(), Open: child.Listener, DrainDelay: cfg.DrainDelay, Log: log})
 	child.CountInFlight(listener.InFlight)
 	registry := metrics.New("api", log)
@@ -61,7 +61,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 		Log: log, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout, Limits: limits(cfg, counts),
 		Metrics: measure,
 	}}
-	probes := health.Parts{Redis: pinger(redisClient), Draining: listener.Draining, Now: time.Now, StartedAt: time.Now(), Log: log}
+	probes := health.Parts{Redis: pinger(redisClient), LimitsShared: shared, Draining: listener.Draining, Now: time.Now, StartedAt: time.Now(), Log: log}
 	starting, err := server.Starting(routing, health.NewHandler(probes))
 	if err != nil {
 		return nil, err
@@ -124,8 +124,12 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	})
 
 	accounts := authmongo.New(database, clock.Now, log)
-	authRoutes := auth.NewService(accounts, accounts, tokens(cfg, clock), auth.NewPasswords(cfg.BcryptRounds),
-		auth.WithGoogle(auth.NewGoogle(cfg.GoogleUserInfo, nil)), auth.WithThrottle(p.counts, log))
+	authRoutes, err := auth.NewService(accounts, accounts, tokens(cfg, clock), auth.NewPasswords(cfg.BcryptRounds),
+		auth.WithGoogle(auth.NewGoogle(cfg.GoogleUserInfo, nil)), auth.WithThrottle(p.counts, log),
+		auth.WithAnnounce(cached.announce), auth.WithLog(log))
+	if err != nil {
+		return nil, errors.Join(err, client.Close(ctx))
+	}
 
 	uploadRoutes, storage, err := wireMedia(cfg.Media, mediamongo.New(database), clock.Now, log)
 	if err != nil {
@@ -139,6 +143,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 
 	p.probes.Database, p.probes.DatabaseName, p.probes.DatabaseHost = client, database.Name(), client.Target().Host
 	p.probes.Jobs, p.probes.Fallback, p.probes.Storage = queueRoutes.Health, client.Target().Fallback, storage
+	p.probes.CacheDegraded = cached.degraded
 	p.probes.Memory = func(ctx context.Context) cache.Layer { return cached.memory.Stats(ctx).Layers[0] }
 	routes, err := server.Routes(p.routing, health.NewHandler(p.probes), authRoutes, queueRoutes, state, uploadRoutes, reports.NewHandler(reportsmongo.New(database)))
 	if err == nil {
@@ -160,7 +165,8 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 		return nil
 	}})
 	group.Add("server clock", clock)
-	group.Add("cache listener", cached.listener)
+	group.Add("cache listener", cached.listen(authRoutes.Forget))
+	group.Add("accounts", authRoutes)
 	group.Add("job counts", counts)
 	group.Add("leaderboard", board)
 	group.Add("expired sessions", hooks{start: accounts.RemoveExpired})
@@ -171,13 +177,14 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 }
 
 // counter counts for limits, shared by all replicas through Redis if there is
-// one.
-func counter(cache *redis.Client, log *slog.Logger) limit.Store {
+// one. shared reports whether it does at present; nil = there is none.
+func counter(cache *redis.Client, log *slog.Logger) (store limit.Store, shared func(context.Context) bool) {
 	memory := limit.NewMemory(time.Now)
 	if cache == nil {
-		return memory
+		return memory, nil
 	}
-	return limit.NewFallback(redislimit.New(cache), memory, log)
+	both := limit.NewFallback(redislimit.New(cache), memory, log)
+	return both, both.Shared
 }
 
 func limits(cfg config.Config, store limit.Store) middleware.Limits {

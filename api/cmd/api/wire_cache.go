@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/etrainer/backend/api/internal/auth"
 	"github.com/etrainer/backend/api/internal/config"
 	"github.com/etrainer/backend/pkg/cache"
 	"github.com/etrainer/backend/pkg/cache/fallback"
@@ -17,8 +18,13 @@ import (
 type caches struct {
 	cache  cache.Cache
 	memory *cache.Memory
-	// listener hears what other processes forget.
-	listener lifecycle.Service
+	// announce tells other processes what to forget; nil = there is no Redis.
+	announce auth.Announce
+	// listen makes the service that hears what other processes forget. Of that,
+	// more than the cache may want to know.
+	listen func(more func(context.Context, cache.Notice)) lifecycle.Service
+	// degraded reports that Redis is configured and away.
+	degraded func() bool
 	// layers are for the metrics: counters alone, which cost nothing.
 	layers func() []cache.Layer
 }
@@ -32,14 +38,26 @@ func newCaches(cfg config.Config, client *redis.Client, database string, log *sl
 	}
 	inMemory := func() cache.Layer { return memory.Stats(context.Background()).Layers[0] }
 	if client == nil {
-		return caches{memory, memory, hooks{}, func() []cache.Layer { return []cache.Layer{inMemory()} }}, nil
+		return caches{
+			cache: memory, memory: memory, degraded: func() bool { return false },
+			listen: func(func(context.Context, cache.Notice)) lifecycle.Service { return hooks{} },
+			layers: func() []cache.Layer { return []cache.Layer{inMemory()} },
+		}, nil
 	}
 	shared := rediscache.New(client, "etrainer:cache:"+database+":", 0)
 	both := fallback.New(shared, memory, time.Now, log)
-	layers := func() []cache.Layer {
-		counters := shared.Counters()
-		counters.Available = !both.Degraded()
-		return []cache.Layer{counters, inMemory()}
-	}
-	return caches{both, memory, rediscache.NewListener(shared, memory.Forget, log), layers}, nil
+	return caches{
+		cache: both, memory: memory, announce: shared.Announce, degraded: both.Degraded,
+		listen: func(more func(context.Context, cache.Notice)) lifecycle.Service {
+			return rediscache.NewListener(shared, func(ctx context.Context, notice cache.Notice) {
+				memory.Forget(ctx, notice)
+				more(ctx, notice)
+			}, log)
+		},
+		layers: func() []cache.Layer {
+			counters := shared.Counters()
+			counters.Available = !both.Degraded()
+			return []cache.Layer{counters, inMemory()}
+		},
+	}, nil
 }

@@ -75,23 +75,24 @@ type API struct {
 	URL      string
 	Store    *mongoqueue.Store
 	Registry *mongofleet.Registry
+	Accounts *auth.Service
 	client   *http.Client
 }
 
 // Start runs an instance on a database until the test ends.
 func Start(t testing.TB, db *mongo.Database, o Options) *API {
 	t.Helper()
-	handler, store, registry := build(t, db, o)
+	handler, store, registry, accounts := build(t, db, o)
 	listener := httptest.NewServer(handler)
 	transport := &http.Transport{}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		listener.Close()
 	})
-	return &API{URL: listener.URL, Store: store, Registry: registry, client: &http.Client{Transport: transport}}
+	return &API{URL: listener.URL, Store: store, Registry: registry, Accounts: accounts, client: &http.Client{Transport: transport}}
 }
 
-func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoqueue.Store, *mongofleet.Registry) {
+func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoqueue.Store, *mongofleet.Registry, *auth.Service) {
 	t.Helper()
 	if o.Now == nil {
 		o.Now = time.Now
@@ -117,8 +118,16 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 	if !o.OneSecret {
 		secrets.RefreshSecret = []byte(RefreshSecret)
 	}
-	service := auth.NewService(accounts, accounts, auth.NewTokens(secrets), auth.NewPasswords(bcrypt.MinCost),
-		append([]auth.Option{auth.WithGoogle(auth.NewGoogle("http://google.test", noGoogle{}))}, o.Auth...)...)
+	service, err := auth.NewService(accounts, accounts, auth.NewTokens(secrets), auth.NewPasswords(bcrypt.MinCost),
+		append([]auth.Option{auth.WithGoogle(auth.NewGoogle("http://google.test", noGoogle{})), auth.WithClock(o.Now)}, o.Auth...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := service.Stop(context.Background()); err != nil {
+			t.Errorf("stop the accounts: %v", err)
+		}
+	})
 	handler := jobs.NewHandler(producer, store, registry, definitions, zone)
 	records := mediamongo.New(db)
 	if o.MediaDir == "" {
@@ -166,7 +175,7 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 	if err != nil {
 		t.Fatalf("routes: %v", err)
 	}
-	return routes, store, registry
+	return routes, store, registry, service
 }
 
 // MediaLimits are the greatest uploads, those of the defaults.

@@ -1,8 +1,10 @@
 package auth_test
 
 import (
+	"net/http"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/api/internal/apitest"
@@ -10,23 +12,42 @@ import (
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 )
 
-// TestScheduleCostsTwoCommands: who asks, and the job.
-func TestScheduleCostsTwoCommands(t *testing.T) {
+// TestWhatSchedulingCosts: the job, and who asks unless that is freshly known.
+func TestWhatSchedulingCosts(t *testing.T) {
 	t.Parallel()
 	var commands mongodb.CommandCounter
-	api := apitest.Start(t, mongotest.Database(t, options.Client().SetMonitor(commands.Monitor())), apitest.Options{})
+	clock := newHands()
+	api := apitest.Start(t, mongotest.Database(t, options.Client().SetMonitor(commands.Monitor())), apitest.Options{Now: clock.now})
 	token := api.Token(t, "admin@example.com")
-	schedule := func() {
+	schedule := func() map[string]int64 {
 		t.Helper()
+		commands.Reset()
 		reply := api.Post(t, "/api/system/jobs/schedule", token, map[string]any{"name": "generate weekly reports", "when": "in 1 hour"})
-		if reply.Status != 200 {
-			t.Fatalf("%d %s", reply.Status, reply.Text)
+		wantStatus(t, "schedule", reply, http.StatusOK)
+		return commands.Counts()
+	}
+	schedule() // connections are open now
+	for _, round := range []struct {
+		who  string
+		want map[string]int64
+	}{
+		{"known", map[string]int64{"insert": 1}},
+		{"known no more", map[string]int64{"find": 1, "insert": 1}},
+		{"known again", map[string]int64{"insert": 1}},
+	} {
+		if round.who == "known no more" {
+			clock.wait(believed)
+		}
+		if diff := cmp.Diff(round.want, schedule()); diff != "" {
+			t.Errorf("a caller who is %s (-want +got):\n%s", round.who, diff)
 		}
 	}
+
+	// Somebody who once logged out elsewhere is known as well.
+	other := api.Token(t, "admin@example.com")
+	wantStatus(t, "logout", api.Post(t, logoutRoute, other, nil), http.StatusOK)
 	schedule()
-	commands.Reset()
-	schedule()
-	if total := commands.Total(); total > 2 {
-		t.Errorf("%d commands, want 2 at most: %v", total, commands.Counts())
+	if diff := cmp.Diff(map[string]int64{"insert": 1}, schedule()); diff != "" {
+		t.Errorf("a caller with a session that ended (-want +got):\n%s", diff)
 	}
 }

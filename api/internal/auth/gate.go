@@ -12,7 +12,8 @@ import (
 	"github.com/etrainer/backend/pkg/logging"
 )
 
-// Caller is who makes a request.
+// Caller is who makes a request. Of the User it has the ID, the address and the
+// role.
 type Caller struct {
 	User    User
 	session string
@@ -37,8 +38,8 @@ func (s *Service) LoggedIn() gin.HandlerFunc {
 	}
 }
 
-// Admin lets only administrators pass. The role is the one that is stored now,
-// whatever the token says, so that a change takes effect at once.
+// Admin lets only administrators pass. The role is the one that is stored, or was
+// two seconds ago, whatever the token says.
 func (s *Service) Admin() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		caller, err := s.caller(c)

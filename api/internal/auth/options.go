@@ -2,6 +2,7 @@ package auth
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/etrainer/backend/pkg/limit"
 )
@@ -11,6 +12,17 @@ type Option func(*Service)
 
 // WithGoogle asks another Google than the real one.
 func WithGoogle(google *Google) Option { return func(s *Service) { s.googleAPI = google } }
+
+// WithAnnounce tells the other replicas when a session ends. Without it they
+// notice two seconds later.
+func WithAnnounce(announce Announce) Option { return func(s *Service) { s.announce = announce } }
+
+// WithClock times how long accounts and sessions are remembered; else time.Now
+// does.
+func WithClock(now func() time.Time) Option { return func(s *Service) { s.now = now } }
+
+// WithLog sets where the Service logs to.
+func WithLog(log *slog.Logger) Option { return func(s *Service) { s.log = log } }
 
 // WithThrottle counts failed logins per account and per address in a store.
 // Without it only the limit of /api/auth counts them.

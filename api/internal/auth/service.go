@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/etrainer/backend/api/internal/web"
+	"github.com/etrainer/backend/pkg/cache"
 	"github.com/etrainer/backend/pkg/errs"
 )
 
@@ -34,16 +36,40 @@ type Service struct {
 	passwords *Passwords
 	googleAPI *Google
 	throttle  *throttle // nil = none
+	recent    *recent
+	now       func() time.Time // times what is remembered
+	announce  Announce
+	log       *slog.Logger
 }
 
-// NewService returns a Service.
-func NewService(users Users, sessions Sessions, tokens *Tokens, passwords *Passwords, options ...Option) *Service {
-	s := &Service{users: users, sessions: sessions, tokens: tokens, passwords: passwords, googleAPI: NewGoogle("", nil)}
+// NewService returns a Service. It is a lifecycle.Service: Stop waits for the
+// lookups that are going on.
+func NewService(users Users, sessions Sessions, tokens *Tokens, passwords *Passwords, options ...Option) (*Service, error) {
+	s := &Service{
+		users: users, sessions: sessions, tokens: tokens, passwords: passwords, googleAPI: NewGoogle("", nil),
+		now: time.Now, log: slog.New(slog.DiscardHandler),
+	}
 	for _, option := range options {
 		option(s)
 	}
-	return s
+	var err error
+	s.recent, err = newRecent(s.now, s.announce, s.log)
+	return s, err
 }
+
+// Start implements lifecycle.Service.
+func (s *Service) Start(ctx context.Context) error {
+	return errors.Join(s.recent.accounts.Start(ctx), s.recent.sessions.Start(ctx))
+}
+
+// Stop implements lifecycle.Service.
+func (s *Service) Stop(ctx context.Context) error {
+	return errors.Join(s.recent.accounts.Stop(ctx), s.recent.sessions.Stop(ctx))
+}
+
+// Forget does what another replica announced: it drops what is remembered of
+// accounts and sessions.
+func (s *Service) Forget(ctx context.Context, notice cache.Notice) { s.recent.forget(ctx, notice) }
 
 // register creates an account.
 func (s *Service) register(ctx context.Context, input registration) (User, error) {
@@ -124,7 +150,7 @@ func (s *Service) refresh(ctx context.Context, token string) (Pair, error) {
 	err = s.sessions.Rotate(ctx, used.ID, next)
 	switch {
 	case errors.Is(err, ErrReused):
-		return Pair{}, withCause(errBadRefresh, errors.Join(err, s.users.NoteLogout(ctx, user.ID, s.tokens.options.Now())))
+		return Pair{}, withCause(errBadRefresh, errors.Join(err, s.noteEnd(ctx, user.ID, next.ID)))
 	case errors.Is(err, ErrNoSession):
 		return Pair{}, withCause(errBadRefresh, err)
 	case err != nil:
@@ -133,28 +159,36 @@ func (s *Service) refresh(ctx context.Context, token string) (Pair, error) {
 	return s.tokens.issue(user, next.ID, next.Refresh)
 }
 
-// logout ends the session of a caller, in every replica.
+// logout ends the session of a caller: here at once, and in the other replicas
+// as soon as they hear of it, recentFor at the latest.
 func (s *Service) logout(ctx context.Context, caller Caller) error {
 	session := s.session(caller.session, caller.User.ID)
 	if err := s.sessions.End(ctx, session); err != nil {
 		return err
 	}
-	return s.users.NoteLogout(ctx, caller.User.ID, s.tokens.options.Now())
+	return s.noteEnd(ctx, caller.User.ID, session.ID)
 }
 
-// identify finds out who an access token belongs to. It returns errBadToken,
-// or ErrNoUser for a deleted account.
+// noteEnd makes every replica look whether the sessions of a user have ended.
+func (s *Service) noteEnd(ctx context.Context, user, session string) error {
+	err := s.users.NoteLogout(ctx, user, s.tokens.options.Now())
+	s.recent.changed(ctx, user, session)
+	return err
+}
+
+// identify finds out who an access token belongs to, by what is stored or was
+// recently. It returns errBadToken, or ErrNoUser for a deleted account.
 func (s *Service) identify(ctx context.Context, token string) (Caller, error) {
 	content, err := s.tokens.readAccess(token)
 	if err != nil {
 		return Caller{}, withCause(errBadToken, err)
 	}
-	user, err := s.users.ByID(ctx, content.UserID)
+	user, err := s.recent.user(ctx, s.users, content.UserID)
 	if err != nil {
 		return Caller{}, err
 	}
 	if !user.LastLogoutAt.IsZero() && content.issuedAt().Before(user.LastLogoutAt.Add(clockSkew)) {
-		ended, err := s.sessions.Ended(ctx, content.Session)
+		ended, err := s.recent.ended(ctx, s.sessions, content.Session)
 		if err != nil {
 			return Caller{}, err
 		}

@@ -38,6 +38,21 @@ type services struct {
 	Cache        caches     `json:"cache"`
 	JobScheduler any        `json:"jobScheduler"` // jobs.SchedulerHealth or a status
 	Cloudinary   cloudinary `json:"cloudinary"`
+	Limits       limits     `json:"limits"`
+	Sessions     sessions   `json:"sessions"`
+}
+
+// limits are counted in Redis for all replicas, or in the memory of each.
+type limits struct {
+	Store    string `json:"store"`    // redis or memory
+	Degraded bool   `json:"degraded"` // there is a Redis, and it does not count
+}
+
+// sessions tells how other replicas learn that one has ended: from Redis at
+// once, or from the database within two seconds.
+type sessions struct {
+	Revocation string `json:"revocation"` // redis or database
+	Degraded   bool   `json:"degraded"`   // there is a Redis, and it does not tell
 }
 
 // database is connected (readyState 1) or not (0). Name, host and port are
@@ -55,6 +70,8 @@ type database struct {
 type caches struct {
 	Memory cacheMemory `json:"memory"`
 	Redis  statusOnly  `json:"redis"`
+	// Degraded is true while Redis is configured and memory serves alone.
+	Degraded bool `json:"degraded"`
 }
 
 // cacheMemory is that of the cache in this process. While Redis answers, it is
@@ -109,6 +126,11 @@ func (s services) faults() []string {
 	if s.Cache.Redis.Status == redisUnavailable {
 		faults = append(faults, "Redis does not answer")
 	}
+	if redis := s.Cache.Redis.Status == redisReady; redis && s.Cache.Degraded {
+		faults = append(faults, "Redis answers, and the cache is in memory alone")
+	} else if redis && s.Limits.Degraded {
+		faults = append(faults, "Redis answers, and each process counts limits for itself")
+	}
 	if s.Cloudinary.Status == "error" {
 		faults = append(faults, "Cloudinary does not answer")
 	}
@@ -144,7 +166,24 @@ func (h *Handler) look(ctx context.Context) services {
 	both.Go(func() { seen.Cache.Redis.Status = h.lookAtRedis(ctx) })
 	both.Go(func() { h.lookAtDatabase(ctx, &seen) })
 	both.Wait()
+	h.lookAtShared(ctx, &seen)
 	return seen
+}
+
+// lookAtShared tells what is shared through Redis. It comes last: the looks
+// before it have used the cache, which tries again by being used.
+func (h *Handler) lookAtShared(ctx context.Context, seen *services) {
+	seen.Limits.Store, seen.Sessions.Revocation = "memory", "database"
+	if h.parts.Redis == nil {
+		return
+	}
+	seen.Cache.Degraded = h.parts.CacheDegraded != nil && h.parts.CacheDegraded()
+	if seen.Limits.Degraded = h.parts.LimitsShared != nil && !h.parts.LimitsShared(ctx); !seen.Limits.Degraded {
+		seen.Limits.Store = "redis"
+	}
+	if seen.Sessions.Degraded = seen.Cache.Redis.Status != redisReady; !seen.Sessions.Degraded {
+		seen.Sessions.Revocation = "redis"
+	}
 }
 
 func (h *Handler) lookAtRedis(ctx context.Context) string {

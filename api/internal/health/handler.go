@@ -45,6 +45,11 @@ type Parts struct {
 	Memory func(ctx context.Context) cache.Layer
 	// Redis pings Redis; nil = not configured.
 	Redis func(ctx context.Context) error
+	// CacheDegraded reports that the cache is that of this process alone, though
+	// there is a Redis, and LimitsShared that limits are counted in Redis. They are
+	// asked only with a Redis; nil = all is well.
+	CacheDegraded func() bool
+	LimitsShared  func(ctx context.Context) bool
 	// Jobs tells about the queue.
 	Jobs func(ctx context.Context) (jobs.SchedulerHealth, error)
 	// Storage keeps uploads; nil = not there yet.

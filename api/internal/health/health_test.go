@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -108,26 +109,40 @@ func TestHealthDocument(t *testing.T) {
 		status, message string
 		database, jobs  map[string]any
 		redis           string
+		alone           string // what is not shared though Redis is ready
 	}{
-		"all is well":     {up, "OK", "Server is healthy", database, running, "ready"},
-		"without Redis":   {with(func(p *health.Parts) { p.Redis = nil }), "OK", "Server is healthy", database, running, "not_configured"},
-		"Redis is away":   {with(func(p *health.Parts) { p.Redis = dead }), "DEGRADED", "Redis does not answer", database, running, "unavailable"},
-		"Redis is mute":   {with(func(p *health.Parts) { p.Redis = hangs }), "DEGRADED", "Redis does not answer", database, running, "unavailable"},
-		"default port":    {with(func(p *health.Parts) { p.DatabaseHost = "cluster0.example.net" }), "OK", "Server is healthy", map[string]any{"readyState": 1.0, "name": "etrainer", "host": "cluster0.example.net", "port": 27017.0, "collections": 13.0, "fallback": false}, running, "ready"},
-		"database away":   {with(func(p *health.Parts) { p.Database = ping(dead) }), "DEGRADED", "the database does not answer", away, unknown, "ready"},
-		"database mute":   {with(func(p *health.Parts) { p.Database = ping(hangs) }), "DEGRADED", "the database does not answer", away, unknown, "ready"},
-		"not connected":   {with(func(p *health.Parts) { p.Database = nil }), "DEGRADED", "the database does not answer", away, unknown, "ready"},
-		"nothing answers": {with(func(p *health.Parts) { p.Database, p.Redis = ping(hangs), hangs }), "DEGRADED", "the database does not answer; Redis does not answer", away, unknown, "unavailable"},
+		"all is well":     {up, "OK", "Server is healthy", database, running, "ready", ""},
+		"without Redis":   {with(func(p *health.Parts) { p.Redis = nil }), "OK", "Server is healthy", database, running, "not_configured", ""},
+		"Redis is away":   {with(func(p *health.Parts) { p.Redis = dead }), "DEGRADED", "Redis does not answer", database, running, "unavailable", ""},
+		"Redis is mute":   {with(func(p *health.Parts) { p.Redis = hangs }), "DEGRADED", "Redis does not answer", database, running, "unavailable", ""},
+		"default port":    {with(func(p *health.Parts) { p.DatabaseHost = "cluster0.example.net" }), "OK", "Server is healthy", map[string]any{"readyState": 1.0, "name": "etrainer", "host": "cluster0.example.net", "port": 27017.0, "collections": 13.0, "fallback": false}, running, "ready", ""},
+		"database away":   {with(func(p *health.Parts) { p.Database = ping(dead) }), "DEGRADED", "the database does not answer", away, unknown, "ready", ""},
+		"database mute":   {with(func(p *health.Parts) { p.Database = ping(hangs) }), "DEGRADED", "the database does not answer", away, unknown, "ready", ""},
+		"not connected":   {with(func(p *health.Parts) { p.Database = nil }), "DEGRADED", "the database does not answer", away, unknown, "ready", ""},
+		"nothing answers": {with(func(p *health.Parts) { p.Database, p.Redis = ping(hangs), hangs }), "DEGRADED", "the database does not answer; Redis does not answer", away, unknown, "unavailable", ""},
 		"jobs unknown": {with(func(p *health.Parts) {
 			p.Jobs = func(ctx context.Context) (jobs.SchedulerHealth, error) { return jobs.SchedulerHealth{}, hangs(ctx) }
-		}), "OK", "Server is healthy", database, counting, "ready"},
+		}), "OK", "Server is healthy", database, counting, "ready", ""},
 		"jobs not read": {with(func(p *health.Parts) {
 			p.Jobs = func(ctx context.Context) (jobs.SchedulerHealth, error) { return jobs.SchedulerHealth{}, dead(ctx) }
-		}), "OK", "Server is healthy", database, unknown, "ready"},
+		}), "OK", "Server is healthy", database, unknown, "ready", ""},
 		"on the fallback": {
 			with(func(p *health.Parts) { p.Fallback = true }), "DEGRADED", "Atlas did not answer at the start, and the fallback database is used",
 			map[string]any{"readyState": 1.0, "name": "etrainer", "host": "db1", "port": 27018.0, "collections": 13.0, "fallback": true},
-			running, "ready",
+			running, "ready", "",
+		},
+		"cache alone": {
+			with(func(p *health.Parts) { p.CacheDegraded = func() bool { return true } }), "DEGRADED",
+			"Redis answers, and the cache is in memory alone", database, running, "ready", "cache",
+		},
+		"limits alone": {
+			with(func(p *health.Parts) { p.LimitsShared = func(context.Context) bool { return false } }), "DEGRADED",
+			"Redis answers, and each process counts limits for itself", database, running, "ready", "limits",
+		},
+		"all alone": {
+			with(func(p *health.Parts) {
+				p.Redis, p.CacheDegraded, p.LimitsShared = dead, func() bool { return true }, func(context.Context) bool { return false }
+			}), "DEGRADED", "Redis does not answer", database, running, "unavailable", "cache limits",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,16 +169,26 @@ func TestHealthDocument(t *testing.T) {
 				"database": test.database,
 				"cache": map[string]any{
 					"memory": map[string]any{"keys": 0.0, "hits": 0.0, "misses": 0.0, "hitRate": 0.0},
-					"redis":  map[string]any{"status": test.redis},
+					"redis":  map[string]any{"status": test.redis}, "degraded": strings.Contains(test.alone, "cache"),
 				},
 				"jobScheduler": test.jobs,
 				"cloudinary":   map[string]any{"status": "not_configured"},
+				"limits":       map[string]any{"store": store(test.redis != "not_configured" && !strings.Contains(test.alone, "limits"), "memory"), "degraded": strings.Contains(test.alone, "limits")},
+				"sessions":     map[string]any{"revocation": store(test.redis == "ready", "database"), "degraded": test.redis == "unavailable"},
 			}
 			if diff := cmp.Diff(want, body["services"]); diff != "" {
 				t.Errorf("services (-want +got):\n%s", diff)
 			}
 		})
 	}
+}
+
+// store is Redis or what there is without it.
+func store(shared bool, without string) string {
+	if shared {
+		return "redis"
+	}
+	return without
 }
 
 // TestHealthAsksOnceForAll lets many ask at once.

@@ -149,6 +149,14 @@ func escape(text string) string {
 
 func (c *Cache) channel() string { return c.prefix + "forget" }
 
+// Announce tells the other processes to forget keys that are in their memories
+// and not in Redis.
+func (c *Cache) Announce(ctx context.Context, keys ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	return c.announce(ctx, cache.Notice{Keys: keys})
+}
+
 func (c *Cache) announce(ctx context.Context, notice cache.Notice) error {
 	text, err := json.Marshal(notice)
 	if err != nil {
