@@ -48,5 +48,6 @@ func JSONRoutes(o Options) []gin.HandlerFunc {
 	return []gin.HandlerFunc{
 		Deadline(o.Timeout),
 		BodyLimit(o.BodyLimit),
+		Compress(),
 	}
 }

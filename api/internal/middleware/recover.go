@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 // is cut off, so that no client takes it for complete.
 func Recover(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		client := c.Request.Context()
 		defer func() {
 			caught := recover()
 			if caught == nil {
@@ -27,6 +29,9 @@ func Recover(log *slog.Logger) gin.HandlerFunc {
 			log.ErrorContext(c.Request.Context(), "panic", slog.Any("error", fmt.Errorf("%v", caught)), slog.String("stack", string(debug.Stack())))
 			if c.Writer.Written() {
 				panic(http.ErrAbortHandler)
+			}
+			if client.Err() == nil { // what ended on the way out is our deadline, and nobody went away
+				c.Request = c.Request.WithContext(context.WithoutCancel(c.Request.Context()))
 			}
 			web.Fail(c, fmt.Errorf("panic: %v", caught))
 		}()

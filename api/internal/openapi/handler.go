@@ -78,7 +78,6 @@ func file(c *gin.Context) error {
 	header := c.Writer.Header()
 	header.Set("Content-Type", wanted.contentType)
 	header.Set("Cache-Control", "no-cache") // asked for again, and answered 304
-	header.Set("Vary", "Accept-Encoding")
 	if strings.HasSuffix(wanted.path, ".gz") {
 		if !strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
 			return unpacked(c, text)
