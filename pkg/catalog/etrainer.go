@@ -27,6 +27,7 @@ func definitions() []Definition {
 		ExamCleanup.Definition,
 		IndexCheck.Definition,
 		Retention.Definition,
+		OrphanedMedia.Definition,
 		Streaks.Definition,
 		WeeklyReports.Definition,
 		DailyNotifications.Definition,

@@ -15,7 +15,7 @@ import (
 // is configured, else the local disk. The disk serves what it has either way,
 // and receives what goes to Cloudinary.
 func wireMedia(cfg config.Media, records media.Records, now func() time.Time, log *slog.Logger) (*uploads.Handler, media.Store, error) {
-	disk, err := localdisk.Open(cfg.Dir, time.Now) // the clock of its files
+	disk, err := localdisk.Open(cfg.Disk.Dir, time.Now) // the clock of its files
 	if err != nil {
 		return nil, nil, err
 	}
@@ -23,10 +23,8 @@ func wireMedia(cfg config.Media, records media.Records, now func() time.Time, lo
 		Store: disk, Files: disk, Records: records, Limits: cfg.Limits(), Incoming: disk.Incoming(),
 		BaseURL: cfg.BaseURL, Now: now, Log: log,
 	}
-	if cfg.Cloudinary() {
-		cloud, err := cloudinary.New(cloudinary.Options{
-			CloudName: cfg.CloudName, APIKey: cfg.APIKey, APISecret: cfg.APISecret.Reveal(), Address: cfg.Address,
-		})
+	if cfg.Cloud.Configured() {
+		cloud, err := cloudinary.New(cfg.Cloud.Options())
 		if err != nil {
 			return nil, nil, err
 		}

@@ -6,25 +6,21 @@ import (
 
 	"github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/media"
+	"github.com/etrainer/backend/pkg/media/cloudinary"
+	"github.com/etrainer/backend/pkg/media/localdisk"
 )
 
 // Media is where uploads go, and how great they may be.
 type Media struct {
-	Dir      string `env:"MEDIA_DIR" envDefault:"media" help:"folder of uploaded files on the local disk" example:"/var/lib/etrainer/media"`
-	BaseURL  string `env:"MEDIA_BASE_URL" help:"origin in the addresses of those files; default the host that a request names" example:"https://api.etrainer.example"`
+	Disk  localdisk.Env
+	Cloud cloudinary.Env
+
+	BaseURL  string `env:"MEDIA_BASE_URL" help:"origin in the addresses of files on the local disk; default the host that a request names" example:"https://api.etrainer.example"`
 	Image    int64  `env:"MAX_FILE_SIZE_MB" envDefault:"10" help:"greatest picture" unit:"MiB" example:"5"`
 	Audio    int64  `env:"MAX_AUDIO_SIZE_MB" envDefault:"50" help:"greatest sound" unit:"MiB" example:"20"`
 	Video    int64  `env:"MAX_VIDEO_SIZE_MB" envDefault:"100" help:"greatest film" unit:"MiB" example:"200"`
 	Document int64  `env:"MAX_DOCUMENT_SIZE_MB" envDefault:"20" help:"greatest document" unit:"MiB" example:"50"`
-
-	CloudName string        `env:"CLOUDINARY_CLOUD_NAME" help:"Cloudinary account of uploads; default the local disk" example:"etrainer"`
-	APIKey    string        `env:"CLOUDINARY_API_KEY" help:"key of that account" example:"123456789012345"`
-	APISecret config.Secret `env:"CLOUDINARY_API_SECRET" help:"secret of that account" example:"what the console of Cloudinary shows"`
-	Address   string        `env:"CLOUDINARY_UPLOAD_PREFIX" help:"where Cloudinary's api is; default https://api.cloudinary.com" example:"https://api-eu.cloudinary.com"`
 }
-
-// Cloudinary reports whether an account is configured.
-func (m Media) Cloudinary() bool { return m.CloudName != "" }
 
 // Limits are the greatest files in bytes.
 func (m Media) Limits() map[media.Kind]int64 {
@@ -41,7 +37,7 @@ func (m Media) Validate() error {
 		inRange("MAX_VIDEO_SIZE_MB", m.Video, 1, 1024),
 		inRange("MAX_DOCUMENT_SIZE_MB", m.Document, 1, 1024),
 		m.checkBase(),
-		m.checkAccount(),
+		m.Cloud.Validate(),
 	)
 }
 
@@ -53,16 +49,5 @@ func (m Media) checkBase() error {
 	return config.Problem{
 		Variable: "MEDIA_BASE_URL", Value: m.BaseURL, Fault: "is not an origin",
 		Mend: "set it to one such as https://api.example.com, without a path",
-	}
-}
-
-func (m Media) checkAccount() error {
-	set := m.CloudName != ""
-	if (m.APIKey != "") == set && (m.APISecret.Reveal() != "") == set {
-		return nil
-	}
-	return config.Problem{
-		Variable: "CLOUDINARY_CLOUD_NAME", Value: m.CloudName, Fault: "has no key and secret beside it, or they have no name",
-		Mend: "set CLOUDINARY_CLOUD_NAME, CLOUDINARY_API_KEY and CLOUDINARY_API_SECRET, or none of them",
 	}
 }

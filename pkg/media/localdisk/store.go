@@ -32,13 +32,27 @@ var _ media.Store = (*Store)(nil)
 
 // Open makes the directories below root, and sweeps.
 func Open(root string, now func() time.Time) (*Store, error) {
-	s := &Store{root: root, now: now, paint: make(chan struct{}, 1)}
+	s := newStore(root, now)
 	for _, dir := range []string{s.Incoming(), s.path("files"), s.path("variants")} {
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("open the media directory: %w", err)
 		}
 	}
 	return s, s.Sweep()
+}
+
+// Attach opens a directory that another process has made; fs.ErrNotExist when
+// there is none. It changes nothing.
+func Attach(root string, now func() time.Time) (*Store, error) {
+	s := newStore(root, now)
+	if _, err := os.Stat(s.path("files")); err != nil {
+		return nil, fmt.Errorf("open the media directory: %w", err)
+	}
+	return s, nil
+}
+
+func newStore(root string, now func() time.Time) *Store {
+	return &Store{root: root, now: now, paint: make(chan struct{}, 1)}
 }
 
 func (s *Store) path(parts ...string) string {

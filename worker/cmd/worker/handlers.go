@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/etrainer/backend/pkg/ledger/mongoledger"
+	"github.com/etrainer/backend/pkg/media/mediamongo"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/pkg/runner"
@@ -13,6 +14,7 @@ import (
 	"github.com/etrainer/backend/worker/internal/handlers/examcleanup/examcleanupmongo"
 	"github.com/etrainer/backend/worker/internal/handlers/indexcheck"
 	"github.com/etrainer/backend/worker/internal/handlers/indexcheck/indexcheckmongo"
+	"github.com/etrainer/backend/worker/internal/handlers/orphanedmedia"
 	"github.com/etrainer/backend/worker/internal/handlers/retention"
 	"github.com/etrainer/backend/worker/internal/handlers/streaks"
 	"github.com/etrainer/backend/worker/internal/handlers/streaks/streaksmongo"
@@ -34,6 +36,7 @@ func (p *program) handlers(client *mongodb.Client, clock *mongodb.ServerClock, s
 		}),
 		indexcheck.New(indexcheckmongo.New(db, client.Capabilities(), p.cfg.Collection), clock.Now),
 		retention.New(p.retained(client, clock, store)...),
+		orphanedmedia.New(orphanedmedia.Options{Sources: p.mediaStores(), Records: mediamongo.New(db), Now: clock.Now}),
 		streaks.New(streaksmongo.New(db), zone, clock.Now),
 		weeklyreports.New(weeklyreportsmongo.New(db), zone, clock.Now),
 	}...)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/config"
+	"github.com/etrainer/backend/pkg/media/cloudinary"
+	"github.com/etrainer/backend/pkg/media/localdisk"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/push/expo"
 	"github.com/etrainer/backend/pkg/push/fcm"
@@ -44,6 +46,9 @@ type Config struct {
 	Expo       expo.Env
 	FCM        fcm.Env
 
+	Disk  localdisk.Env
+	Cloud cloudinary.Env
+
 	Backup backupenv.Env
 }
 
@@ -65,6 +70,7 @@ func (c Config) Validate() error {
 		c.checkRedis(),
 		c.Backup.Validate(),
 		c.checkPush(),
+		c.Cloud.Validate(),
 		c.checkZone(),
 		atLeast("WORKER_CONCURRENCY", c.Slots, 1),
 		atLeast("WORKER_JOB_CONCURRENCY", c.PerName, 1),

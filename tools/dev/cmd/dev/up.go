@@ -147,7 +147,7 @@ func (o upOptions) runPrograms(ctx context.Context, out io.Writer, signals <-cha
 		fmt.Sprintf("API_PRIVATE_PORT=%d", where.apiPrivate),
 	)
 	api := process.Start(ctx, process.Spec{Name: "api   ", Path: o.api, Env: slices.Concat(shared, o.media()), Out: out})
-	worker := process.Start(ctx, process.Spec{Name: "worker", Path: o.worker, Env: slices.Concat(shared, o.backups()), Out: out})
+	worker := process.Start(ctx, process.Spec{Name: "worker", Path: o.worker, Env: slices.Concat(shared, o.media(), o.backups()), Out: out})
 	children := []*process.Child{worker, api}
 	defer func() {
 		for _, child := range children {
@@ -183,7 +183,8 @@ func (o upOptions) runPrograms(ctx context.Context, out io.Writer, signals <-cha
 	}
 }
 
-// media keeps uploads in the data folder, unless the environment says where.
+// media keeps uploads in the data folder, unless the environment says where. The
+// worker looks for orphans there.
 func (o upOptions) media() []string {
 	if os.Getenv("MEDIA_DIR") != "" {
 		return nil
