@@ -4,14 +4,17 @@
 package wiretest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"sync"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
 // Server is a running server.
@@ -89,13 +92,13 @@ func (s *Server) serve(conn net.Conn) error {
 	operation := binary.LittleEndian.Uint32(header[12:])
 	switch operation {
 	case opMessage:
-		command = body[5:] // after the flags and the kind of the section
+		command = whole(body)
 	case opQuery:
 		command = body[4+len("admin.$cmd\x00")+8:]
+		command = command[:binary.LittleEndian.Uint32(command)]
 	default:
 		return fmt.Errorf("operation %d", operation)
 	}
-	command = command[:binary.LittleEndian.Uint32(command)]
 
 	reply := s.answer(command)
 	if reply == nil {
@@ -122,6 +125,34 @@ func (s *Server) serve(conn net.Conn) error {
 	out = binary.LittleEndian.AppendUint32(out, replyOperation)
 	_, err = conn.Write(append(append(out, prefix...), document...))
 	return err
+}
+
+// whole is the command of a message, with the documents that came beside it
+// (inserts, updates, deletes) as an array, where a server sees them.
+func whole(message []byte) bson.Raw {
+	command := message[5:] // after the flags and the kind of the section
+	rest := command[binary.LittleEndian.Uint32(command):]
+	command = command[:len(command)-len(rest)]
+	if len(rest) == 0 {
+		return bson.Raw(command)
+	}
+	_, out := bsoncore.AppendDocumentStart(make([]byte, 0, len(message)+16))
+	out = append(out, command[4:len(command)-1]...)
+	for len(rest) > 5 && rest[0] == 1 {
+		section := rest[5 : 1+binary.LittleEndian.Uint32(rest[1:])]
+		rest = rest[5+len(section):]
+		name, documents, _ := bytes.Cut(section, []byte{0})
+		var start int32
+		start, out = bsoncore.AppendArrayElementStart(out, string(name))
+		for i := 0; len(documents) >= 5; i++ {
+			size := binary.LittleEndian.Uint32(documents)
+			out = bsoncore.AppendDocumentElement(out, strconv.Itoa(i), documents[:size])
+			documents = documents[size:]
+		}
+		out, _ = bsoncore.AppendArrayEnd(out, start)
+	}
+	out, _ = bsoncore.AppendDocumentEnd(out, 0)
+	return bson.Raw(out)
 }
 
 // Name returns the name of a command.

@@ -60,7 +60,7 @@ func (p *People) Page(ctx context.Context, after string, limit int) ([]notify.Pe
 		}
 	}
 	filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: from}}}}
-	return p.find(ctx, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)))
+	return p.find(ctx, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetBatchSize(int32(limit)+1))
 }
 
 // ByID returns the users of some ids that exist.

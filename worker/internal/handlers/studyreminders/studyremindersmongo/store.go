@@ -71,7 +71,7 @@ func (s *Store) At(ctx context.Context, wanted []studyreminders.Moment, after st
 		}
 	}
 	filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: from}}}, {Key: "$or", Value: byHour(wanted)}}
-	cursor, err := s.reminders.Find(ctx, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).
+	cursor, err := s.reminders.Find(ctx, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetBatchSize(int32(limit)+1).
 		SetProjection(bson.D{{Key: "user", Value: 1}, {Key: "hour", Value: 1}, {Key: "minute", Value: 1}}))
 	if err != nil {
 		return nil, fmt.Errorf("read reminders: %w", err)
