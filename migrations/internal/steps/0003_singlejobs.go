@@ -23,11 +23,13 @@ const archive = "schema_archive"
 // that start at the same moment make. Each duplicate would run every tick.
 //
 // The rule: of the documents of one name, the one that ran last is kept, with
-// its history (of several that never ran, the oldest). Its next run becomes
-// the latest that any of them has, since an earlier one is a tick that a
-// duplicate has run already. If none has one, it stays without. The others go
-// into the collection schema_archive, and stay there on the way back. A document that a Node process is
-// running now is not touched: the step stops and asks to stop the process.
+// its history (of several that never ran, the oldest). Its next run becomes the
+// latest that any of them has, since an earlier one is a tick that a duplicate
+// has run already; if none has one, it stays without. The others go into the
+// collection schema_archive, and stay there on the way back.
+//
+// A document that a Node process is running now is not touched: the step stops
+// and asks to stop the process.
 func singleJobs(recurring []catalog.Definition) migrate.Step {
 	return migrate.Step{
 		Number: 3, Name: "single-jobs", Why: "merges the duplicates of recurring jobs, each of which runs every tick",

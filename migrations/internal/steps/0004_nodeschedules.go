@@ -29,14 +29,15 @@ var replaced = []string{"send study reminders", "nudge inactive users"}
 
 // nodeSchedules hands the recurring jobs of Node's Agenda over to the worker.
 //
-// Node stored no time zone and ran them by the clock of its process; the
-// worker runs them by JOBS_TIMEZONE. Left alone, arming would see a changed
-// schedule and plan the next tick from now: a tick that is due or overdue
-// would be lost. The rule: the pending tick keeps the time that its clock
-// shows. "27 November 09:00" in Node's zone becomes 27 November 09:00 in ours,
-// and if that has passed already it is due now. No tick is lost and none is
-// doubled, since both zones have the same ticks by their clocks. Distances
-// such as "5 minutes" keep their next run.
+// Node stored no time zone and ran them by the clock of its process; the worker
+// runs them by JOBS_TIMEZONE. Left alone, arming would see a changed schedule
+// and plan the next tick from now: a tick that is due or overdue would be lost.
+//
+// The rule: the pending tick keeps the time that its clock shows. "27 November
+// 09:00" in Node's zone becomes 27 November 09:00 in ours, and if that has
+// passed already it is due now. No tick is lost and none is doubled, since both
+// zones have the same ticks by their clocks. Distances such as "5 minutes" keep
+// their next run.
 func nodeSchedules(recurring []catalog.Definition) migrate.Step {
 	return migrate.Step{
 		Number: 4, Name: "node-schedules", Why: "hands the recurring jobs of Node's Agenda over to the worker without losing a tick",

@@ -96,15 +96,20 @@ func (s *session) connect(ctx context.Context, name string) (*backupmongo.Databa
 	return backupmongo.New(client, name), end, nil
 }
 
-// name resolves the argument of a subcommand.
-func (s *session) name(ctx context.Context, args []string) (string, error) {
-	if len(args) > 0 && args[0] != latest {
-		return args[0], nil
+// backup is the one that a subcommand is about, and what opens it: the argument
+// names it, "latest" or none is the newest, and --identity names a file; "" = none.
+func (s *session) backup(ctx context.Context, args []string, identity string) (string, backup.Identities, error) {
+	keys, err := identities(identity)
+	if err != nil {
+		return "", nil, err
 	}
-	return backup.Newest(ctx, s.store)
+	if len(args) > 0 && args[0] != latest {
+		return args[0], keys, nil
+	}
+	name, err := backup.Newest(ctx, s.store)
+	return name, keys, err
 }
 
-// identities reads the file that --identity names; "" = none.
 func identities(path string) (backup.Identities, error) {
 	if path == "" {
 		return nil, nil

@@ -20,11 +20,7 @@ func (t tool) compareCommand() *cobra.Command {
 			"looked at. A database that is being written to differs.",
 		Args: cobra.ExactArgs(1),
 		RunE: t.action(func(ctx context.Context, s *session, cmd *cobra.Command, args []string) error {
-			keys, err := identities(identity)
-			if err != nil {
-				return err
-			}
-			name, err := s.name(ctx, args)
+			name, keys, err := s.backup(ctx, args, identity)
 			if err != nil {
 				return err
 			}

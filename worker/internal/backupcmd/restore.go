@@ -39,11 +39,7 @@ func (t tool) restoreCommand() *cobra.Command {
 }
 
 func (f *restoreFlags) restore(ctx context.Context, s *session, cmd *cobra.Command, args []string) error {
-	keys, err := identities(f.identity)
-	if err != nil {
-		return err
-	}
-	name, err := s.name(ctx, args)
+	name, keys, err := s.backup(ctx, args, f.identity)
 	if err != nil {
 		return err
 	}

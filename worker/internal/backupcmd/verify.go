@@ -21,11 +21,7 @@ func (t tool) verifyCommand() *cobra.Command {
 			"encrypted backup the documents are checked only with --identity.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: t.action(func(ctx context.Context, s *session, cmd *cobra.Command, args []string) error {
-			keys, err := identities(identity)
-			if err != nil {
-				return err
-			}
-			name, err := s.name(ctx, args)
+			name, keys, err := s.backup(ctx, args, identity)
 			if err != nil {
 				return err
 			}

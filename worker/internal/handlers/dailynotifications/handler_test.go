@@ -240,6 +240,29 @@ func TestAProviderIsAway(t *testing.T) {
 	}
 }
 
+// A provider in front of which somebody put a page of HTML: a refusal is tried
+// again and sent; what says 200 may have been sent, so it is counted and not
+// sent again. Nobody else is kept from being told.
+func TestAProviderAnswersHTML(t *testing.T) {
+	t.Parallel()
+	b := notifytest.New(t, nine)
+	for i := range 4 {
+		b.Insert("users", bson.D{{Key: "fcmToken", Value: notifytest.Token(i)}})
+	}
+	b.FCM.Fail(pushtest.BadGateway, pushtest.LoginPage)
+	got := mustRun(b)
+	compare(t, got, dailynotifications.Result{
+		Tally:      notify.Tally{SentCount: 3, InAppCount: 4, Uncertain: 1, Failures: map[string]int{"uncertain": 1}},
+		TotalUsers: 4, Day: "2025-08-04", Timezone: "Asia/Ho_Chi_Minh",
+	})
+	if again := mustRun(b); again.AlreadyDone != 4 || again.SentCount != 0 {
+		t.Errorf("the next run: %+v", again)
+	}
+	if total, most := b.Pushed(); total != 3 || most != 1 {
+		t.Errorf("%d push messages, at most %d for one token; want 3 and 1", total, most)
+	}
+}
+
 // A lost answer may be a message that arrived: it is counted, and not sent
 // again.
 func TestALostAnswer(t *testing.T) {
