@@ -19,7 +19,8 @@ type Options struct {
 	// "" = the file that CONFIG_FILE names; none if that is not set either.
 	File string
 	// Warnings, when not nil, receives sentences that the caller should log,
-	// such as the use of an old name (envAlias). They hold no values.
+	// such as the use of an old name (envAlias) or of one that has no effect any
+	// more. They hold no values.
 	Warnings *[]string
 }
 
@@ -40,9 +41,14 @@ func Load(target any, options Options) error {
 	if err != nil {
 		problems = append(problems, err)
 	}
+	warn := func(format string, args ...any) {
+		if options.Warnings != nil {
+			*options.Warnings = append(*options.Warnings, fmt.Sprintf(format, args...))
+		}
+	}
 	reported := map[string]bool{}
 	for _, f := range fields {
-		text := values.find(f, options.Warnings)
+		text := values.find(f, warn)
 		problem, err := f.set(text)
 		if err != nil {
 			return err
@@ -52,6 +58,7 @@ func Load(target any, options Options) error {
 			reported[problem.Variable] = true
 		}
 	}
+	values.warnOfRetired(warn)
 	if validator, ok := target.(interface{ Validate() error }); ok {
 		for _, err := range flatten(validator.Validate()) {
 			if p, ok := errors.AsType[Problem](err); !ok || !reported[p.Variable] {
@@ -89,22 +96,32 @@ func newSources(options Options) (sources, error) {
 	return s, err
 }
 
-// find returns the text for a field; "" = none.
-func (s sources) find(f field, warnings *[]string) string {
-	fromFile := func(name string) (string, bool) { value, ok := s.file[name]; return value, ok }
-	for _, lookup := range []func(string) (string, bool){s.lookup, fromFile} {
-		for i, name := range f.names {
-			text, _ := lookup(name)
-			if text = f.trim(text); text == "" {
-				continue
+// find returns the text for a field; "" = none. Its own name comes before old
+// ones, wherever they stand.
+func (s sources) find(f field, warn func(format string, args ...any)) string {
+	text, used := "", ""
+	for _, name := range f.names {
+		found := f.trim(s.value(name))
+		switch {
+		case found == "":
+		case used != "":
+			warn("%s is set beside %s, which is its old name: %s counts; remove %s", used, name, used, name)
+		default:
+			text, used = found, name
+			if name != f.names[0] {
+				warn("%s is the old name of %s: it works, but rename it", name, f.names[0])
 			}
-			if i > 0 && warnings != nil {
-				*warnings = append(*warnings, fmt.Sprintf("%s is another name of %s: it works, but rename it", name, f.names[0]))
-			}
-			return text
 		}
 	}
-	return ""
+	return text
+}
+
+// value returns a variable of the environment, else of the file; "" = none.
+func (s sources) value(name string) string {
+	if text, _ := s.lookup(name); text != "" {
+		return text
+	}
+	return s.file[name]
 }
 
 // set parses text into the field, or the default if text is "". A problem is

@@ -189,13 +189,24 @@ func TestOldNames(t *testing.T) {
 		"own name": {variables: variables{"JWT_SECRET_KEY": "new"}, want: "new"},
 		"old name": {
 			variables: variables{"JWT_SECRET": "old"}, want: "old",
-			warnings: []string{"JWT_SECRET is another name of JWT_SECRET_KEY: it works, but rename it"},
+			warnings: []string{"JWT_SECRET is the old name of JWT_SECRET_KEY: it works, but rename it"},
 		},
 		"second old name": {
 			variables: variables{"OLD_SECRET": "older"}, want: "older",
-			warnings: []string{"OLD_SECRET is another name of JWT_SECRET_KEY: it works, but rename it"},
+			warnings: []string{"OLD_SECRET is the old name of JWT_SECRET_KEY: it works, but rename it"},
 		},
-		"own name first": {variables: variables{"JWT_SECRET_KEY": "new", "JWT_SECRET": "old"}, want: "new"},
+		"own name first": {
+			variables: variables{"JWT_SECRET_KEY": "new", "JWT_SECRET": "old"}, want: "new",
+			warnings: []string{"JWT_SECRET_KEY is set beside JWT_SECRET, which is its old name: JWT_SECRET_KEY counts; remove JWT_SECRET"},
+		},
+		"names without effect": {
+			variables: variables{"JWT_SECRET_KEY": "new", "SESSION_SECRET": "x", "CLOUDINARY_URL": "cloudinary://k:s@c", "LB_TIMEOUT_MS": "1", "REDIS_MAX_RETRIES": ""},
+			want:      "new",
+			warnings: []string{
+				"CLOUDINARY_URL has no effect here: set CLOUDINARY_CLOUD_NAME, CLOUDINARY_API_KEY and CLOUDINARY_API_SECRET to its parts",
+				"LB_TIMEOUT_MS, SESSION_SECRET of the Node backend have no effect here: remove them",
+			},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -234,6 +245,13 @@ func TestFile(t *testing.T) {
 		}
 		if got.Port != 3 || got.Workers != 2 || got.Signing != "a$b #c" {
 			t.Errorf("port %d, workers %d, secret %q", got.Port, got.Workers, got.Signing.Reveal())
+		}
+	})
+	t.Run("own name in the file before an old one", func(t *testing.T) {
+		t.Parallel()
+		name := write(t, "JWT_SECRET_KEY=new\n")
+		if got, err := load(t, variables{"CONFIG_FILE": name, "JWT_SECRET": "old"}); err != nil || got.Signing != "new" {
+			t.Errorf("secret %q, error %v", got.Signing.Reveal(), err)
 		}
 	})
 	t.Run("option before CONFIG_FILE", func(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/etrainer/backend/pkg/config"
 )
 
 // askTimeout bounds a question to a child: it is on this machine.
@@ -18,10 +20,10 @@ const askTimeout = 2 * time.Second
 const greatestAnswer = 8 << 20
 
 // servePrivate serves the parent's private port.
-func servePrivate(ctx context.Context, address string, handler http.Handler, log *slog.Logger) (*http.Server, error) {
+func servePrivate(ctx context.Context, variable, address string, handler http.Handler, log *slog.Logger) (*http.Server, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on the private port: %w", err)
+		return nil, config.Listening(variable, address, err)
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,

@@ -35,6 +35,8 @@ type Options struct {
 	Listener *os.File
 	// Private is host:port of /livez, /readyz and /metrics; "" = none.
 	Private string
+	// PrivateVariable names the variable that sets Private, for errors.
+	PrivateVariable string
 	// Metrics is the registry of this process; nil = an empty one.
 	Metrics *metrics.Registry
 	// Grace is how long children may take to drain. 0 = lifecycle.DefaultGrace.
@@ -294,7 +296,7 @@ func (p *parent) openPrivate(ctx context.Context) (*http.Server, error) {
 	if p.options.Private == "" {
 		return nil, nil
 	}
-	return servePrivate(ctx, p.options.Private, p.handler(), p.log)
+	return servePrivate(ctx, p.options.PrivateVariable, p.options.Private, p.handler(), p.log)
 }
 
 func closePrivate(server *http.Server) {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/etrainer/backend/api/internal/config"
+	settings "github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/supervise"
@@ -20,11 +21,11 @@ func parent(ctx context.Context, cfg config.Config, log *slog.Logger) int {
 	}
 	listener, err := supervise.Listen(ctx, cfg.Address())
 	if err != nil {
-		log.ErrorContext(ctx, "start failed", slog.Any("error", err))
+		log.ErrorContext(ctx, "start failed", slog.Any("error", settings.Listening("PORT", cfg.Address(), err)))
 		return lifecycle.ExitFailed
 	}
 	return supervise.Run(ctx, supervise.Options{
 		Path: path, Count: cfg.Cluster.Count.Children(), Listener: listener,
-		Private: cfg.PrivateAddress(), Metrics: metrics.New("api", log), Grace: cfg.Shutdown, Log: log,
+		Private: cfg.PrivateAddress(), PrivateVariable: "API_PRIVATE_PORT", Metrics: metrics.New("api", log), Grace: cfg.Shutdown, Log: log,
 	})
 }

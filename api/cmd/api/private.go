@@ -19,7 +19,7 @@ func private(cfg config.Config, child *supervise.Child, registry *metrics.Regist
 	if child != nil {
 		address = "127.0.0.1:0" // the parent has the private port, and asks here
 	}
-	listener := server.New(server.Options{Address: address, Log: log})
+	listener := server.New(server.Options{Address: address, Variable: "API_PRIVATE_PORT", Log: log})
 	listener.Use(mux)
 	return listener
 }

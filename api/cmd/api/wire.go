@@ -41,16 +41,17 @@ import (
 	"github.com/etrainer/backend/pkg/wake/rediswake"
 )
 
-// wire connects the parts of the program; the group starts and stops them. The
-// port is open when it begins to wait for the database, so that health checks
-// can tell a process that waits from one that is dead.
+// wire connects the parts of the program; the group starts and stops them. Both
+// ports are open when it begins to wait for the database, so that health checks
+// can tell a process that waits from one that is dead, and a port in use is
+// known at once.
 func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *supervise.Child) (*lifecycle.Group, error) {
 	redisClient, err := cfg.Redis.Open()
 	if err != nil {
 		return nil, err
 	}
 	counts, shared := counter(redisClient, log)
-	listener := server.New(server.Options{Address: cfg.Address(), Open: child.Listener, DrainDelay: cfg.DrainDelay, Log: log})
+	listener := server.New(server.Options{Address: cfg.Address(), Variable: "PORT", Open: child.Listener, DrainDelay: cfg.DrainDelay, Log: log})
 	child.CountInFlight(listener.InFlight)
 	registry := metrics.New("api", log)
 	measure, err := middleware.Metrics(registry, time.Now)
@@ -71,9 +72,14 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 			return nil, err
 		}
 	}
-	group, err := wireDatabase(ctx, cfg, log, parts{redisClient, counts, listener, routing, probes, registry, child})
-	if err != nil {
+	privately := private(cfg, child, registry, log)
+	if err := privately.Listen(ctx, registry.Handler()); err != nil {
 		return nil, errors.Join(err, listener.Stop(context.WithoutCancel(ctx)), closeRedis(redisClient))
+	}
+	group, err := wireDatabase(ctx, cfg, log, parts{redisClient, counts, listener, privately, routing, probes, registry, child})
+	if err != nil {
+		stopping := context.WithoutCancel(ctx)
+		return nil, errors.Join(err, privately.Stop(stopping), listener.Stop(stopping), closeRedis(redisClient))
 	}
 	return group, nil
 }
@@ -83,6 +89,7 @@ type parts struct {
 	redis    *redis.Client
 	counts   limit.Store
 	listener *server.Server
+	private  *server.Server
 	routing  server.RouteOptions
 	probes   health.Parts
 	metrics  *metrics.Registry
@@ -158,10 +165,9 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group := lifecycle.NewGroup(log)
 	group.Add("database", hooks{stop: client.Close})
 	group.Add("redis", hooks{stop: func(context.Context) error { return closeRedis(p.redis) }})
-	privately := private(cfg, p.child, p.metrics, log)
-	group.Add("private port", privately)
+	group.Add("private port", p.private)
 	group.Add("private address", hooks{start: func(context.Context) error {
-		p.child.ServesPrivately(privately.Address().String())
+		p.child.ServesPrivately(p.private.Address().String())
 		return nil
 	}})
 	group.Add("server clock", clock)

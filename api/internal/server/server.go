@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
+	"github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/drain"
 )
 
@@ -30,6 +30,8 @@ const (
 type Options struct {
 	// Address is host:port; port 0 = any free one.
 	Address string
+	// Variable names what sets Address, for errors.
+	Variable string
 	// DrainDelay is how long Stop waits between Draining and the closing of the
 	// port, for balancers to notice.
 	DrainDelay time.Duration
@@ -128,7 +130,7 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", s.options.Address, err)
+		return nil, config.Listening(s.options.Variable, s.options.Address, err)
 	}
 	return listener, nil
 }

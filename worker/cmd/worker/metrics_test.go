@@ -15,8 +15,6 @@ import (
 	"github.com/etrainer/backend/worker/internal/config"
 )
 
-func TestMain(m *testing.M) { mongotest.Main(m) }
-
 var described = regexp.MustCompile(`fqName: "([^"]+)"`)
 
 // TestMetricsThatAlertsRelyOn starts the whole program: an alert or a chart on a

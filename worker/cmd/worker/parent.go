@@ -23,7 +23,7 @@ func parent(ctx context.Context, cfg *config.Config, registry *metrics.Registry,
 	}
 	return supervise.Run(ctx, supervise.Options{
 		Path: path, Count: cfg.Cluster.Count.Children(), Private: net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)),
-		Metrics: registry, Grace: cfg.ShutdownTimeout, Log: log,
+		PrivateVariable: "WORKER_PORT", Metrics: registry, Grace: cfg.ShutdownTimeout, Log: log,
 	})
 }
 

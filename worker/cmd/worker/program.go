@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
@@ -103,7 +104,7 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	options := runner.Options{
 		Store: store, Settings: store, Registry: mongofleet.New(db, clock.Now), Now: clock.Now,
 		Handlers: p.handlers(client, clock, store),
-		Slots:    p.cfg.Slots, PerName: p.cfg.PerName, PollInterval: p.cfg.PollInterval, IdleInterval: p.cfg.IdleInterval,
+		Slots:    p.cfg.Slots, PerName: p.cfg.PerName, PollInterval: time.Duration(p.cfg.PollInterval), IdleInterval: p.cfg.IdleInterval,
 		Host: host, PID: os.Getpid(), Version: version.Version, Log: p.log, Metrics: runner.NewMetrics(p.metrics),
 	}
 	parts := lifecycle.NewGroup(p.log)

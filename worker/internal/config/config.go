@@ -31,7 +31,7 @@ type Config struct {
 	Host            string        `env:"WORKER_HOST" help:"address that the private port listens on; default every interface" example:"127.0.0.1"`
 	Slots           int           `env:"WORKER_CONCURRENCY" envAlias:"AGENDA_MAX_CONCURRENCY" envDefault:"20" help:"handlers that run at once in one process" unit:"handlers" example:"50"`
 	PerName         int           `env:"WORKER_JOB_CONCURRENCY" envAlias:"AGENDA_DEFAULT_CONCURRENCY" envDefault:"5" help:"handlers of one job name that run at once in one process, unless the job says otherwise" unit:"handlers" example:"10"`
-	PollInterval    time.Duration `env:"WORKER_POLL_INTERVAL" envDefault:"5s" help:"longest time between looks at the queue while wake-ups by Redis cannot arrive" example:"2s"`
+	PollInterval    Interval      `env:"WORKER_POLL_INTERVAL" envAlias:"AGENDA_PROCESS_EVERY" envDefault:"5s" help:"longest time between looks at the queue while wake-ups by Redis cannot arrive" unit:"ms, s, m or h" example:"2s"`
 	IdleInterval    time.Duration `env:"WORKER_IDLE_INTERVAL" envDefault:"15s" help:"longest time between looks while they can; jobs that Node enqueues are found by these" example:"30s"`
 	ShutdownTimeout time.Duration `env:"WORKER_SHUTDOWN_TIMEOUT" envDefault:"30s" help:"how long running jobs may take to finish after SIGTERM before they are cancelled and handed back" example:"2m"`
 
@@ -74,7 +74,7 @@ func (c Config) Validate() error {
 		c.checkZone(),
 		atLeast("WORKER_CONCURRENCY", c.Slots, 1),
 		atLeast("WORKER_JOB_CONCURRENCY", c.PerName, 1),
-		lasts("WORKER_POLL_INTERVAL", c.PollInterval, 100*time.Millisecond),
+		lasts("WORKER_POLL_INTERVAL", time.Duration(c.PollInterval), 100*time.Millisecond),
 		lasts("WORKER_IDLE_INTERVAL", c.IdleInterval, 100*time.Millisecond),
 		lasts("WORKER_SHUTDOWN_TIMEOUT", c.ShutdownTimeout, time.Second),
 		lasts("RUN_RETENTION", c.RunRetention, time.Hour),

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/etrainer/backend/pkg/config"
 )
 
 // checkTimeout bounds the question whether the database answers.
@@ -54,10 +56,9 @@ func (s *Server) Start(ctx context.Context) error {
 	if s.listener != nil {
 		return nil
 	}
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", s.address)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.address)
 	if err != nil {
-		return fmt.Errorf("listen on the private port (WORKER_PORT): %w", err)
+		return config.Listening("WORKER_PORT", s.address, err)
 	}
 	s.listener, s.done = listener, make(chan struct{})
 	go func() {
