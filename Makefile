@@ -19,6 +19,10 @@ LDFLAGS := -s -w -X $(STAMP).Version=$(VERSION) -X $(STAMP).Commit=$(COMMIT)
 
 # ARGS goes to the program that a target runs: make bench ARGS="pickup".
 ARGS ?=
+# API and WORKER are the numbers of containers that "make scale" runs; without
+# one, that number stays.
+API    ?=
+WORKER ?=
 # FUZZTIME is how long "make fuzz" tries each target.
 FUZZTIME ?= 10s
 
@@ -103,6 +107,26 @@ bin/dev:
 .PHONY: env
 env: ## make .env with random secrets; adds what is missing, changes nothing
 	@tools/run/env
+
+.PHONY: up
+up: ## run everything in containers (compose.yaml; needs Docker)
+	@VERSION=$(VERSION) COMMIT=$(COMMIT) tools/run/compose up $(ARGS)
+
+.PHONY: scale
+scale: ## run more or fewer containers: make scale API=5 WORKER=4
+	@VERSION=$(VERSION) COMMIT=$(COMMIT) tools/run/compose scale "$(API)" "$(WORKER)"
+
+.PHONY: roll
+roll: ## put this version in place of the one that runs, without a lost request
+	@VERSION=$(VERSION) COMMIT=$(COMMIT) tools/run/compose roll
+
+.PHONY: logs
+logs: ## follow the logs of the containers; ARGS=api shows one service
+	@VERSION=$(VERSION) tools/run/compose logs $(ARGS)
+
+.PHONY: down
+down: ## stop the containers; the data stay in their volumes
+	@VERSION=$(VERSION) tools/run/compose down
 
 .PHONY: images
 images: ## build the container images etrainer/api, etrainer/worker and etrainer/migrate (needs Docker)

@@ -1,14 +1,13 @@
 package kubernetes_test
 
 import (
-	"os"
-	"regexp"
-	"strings"
 	"sync"
 
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
+
+	"github.com/etrainer/backend/tools/deploy/internal/template"
 )
 
 // data returns the keys and values of a ConfigMap or Secret; false = there is none.
@@ -99,29 +98,8 @@ func environment(o objects, c core.Container) map[string]string {
 	return values
 }
 
-var (
-	heading  = regexp.MustCompile(`^# --- (\w+) -`)
-	variable = regexp.MustCompile(`^#?([A-Z][A-Z0-9_]*)=`)
-)
-
-// known is what each program reads. The template .env.production.example is
-// itself compared with the programs, by their tests.
-var known = sync.OnceValues(func() (map[string]map[string]bool, error) {
-	text, err := os.ReadFile("../../../.env.production.example")
-	sections, section := map[string]map[string]bool{"both": {"NODE_ENV": true}}, ""
-	for line := range strings.Lines(string(text)) {
-		if m := heading.FindStringSubmatch(line); m != nil {
-			section = m[1]
-			if sections[section] == nil {
-				sections[section] = map[string]bool{}
-			}
-		}
-		if m := variable.FindStringSubmatch(line); m != nil && section != "" {
-			sections[section][m[1]] = true
-		}
-	}
-	return sections, err
-})
+// known is what each program reads.
+var known = sync.OnceValues(func() (map[string]map[string]bool, error) { return template.Sections("../../..") })
 
 // goRuntime are the variables of Go itself.
 var goRuntime = map[string]bool{"GOMEMLIMIT": true, "GOGC": true, "GODEBUG": true}
