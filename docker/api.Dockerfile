@@ -14,6 +14,7 @@ COPY api api
 ARG VERSION=dev
 ARG COMMIT=
 RUN GOPROXY=off go -C api build -trimpath -ldflags "-s -w -X github.com/etrainer/backend/pkg/version.Version=$VERSION -X github.com/etrainer/backend/pkg/version.Commit=$COMMIT" -o /out/api ./cmd/api
+RUN mkdir -p /out/media
 
 # Nothing but the program and the certificates that it trusts: run it with a
 # read-only root.
@@ -22,6 +23,8 @@ ARG VERSION=dev
 LABEL org.opencontainers.image.title="etrainer api" org.opencontainers.image.version=$VERSION
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/api /api
+# For a volume of uploaded files: a new one gets the owner of this folder.
+COPY --from=build --chown=65532:65532 /out/media /media
 USER 65532:65532
 ENV NODE_ENV=production
 # 8080 is public, 9090 is private: /metrics, once API_PRIVATE_HOST=0.0.0.0.

@@ -1,6 +1,7 @@
 package compose_test
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,13 +73,8 @@ func read(t *testing.T, files []string, change map[string]string, profiles ...st
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{}
-	for name, value := range made {
-		env[name] = value
-	}
-	for name, value := range change {
-		env[name] = value
-	}
+	env := maps.Clone(made)
+	maps.Copy(env, change)
 	var lines []string
 	for name, value := range env {
 		if value != "-" {

@@ -140,7 +140,7 @@ func TestOnlyTheEdgeIsPublic(t *testing.T) {
 	for name, service := range project.Services {
 		outside := false
 		for network := range service.Networks {
-			outside = outside || !bool(project.Networks[network].Internal)
+			outside = outside || !project.Networks[network].Internal
 		}
 		switch {
 		case len(service.Ports) > 0 && !outside:
@@ -255,6 +255,17 @@ func TestVolumes(t *testing.T) {
 		for volume := range project.Volumes {
 			if len(used[volume]) == 0 {
 				t.Errorf("%v: nobody uses the volume %s", files, volume)
+			}
+		}
+		// The programs are not root: the image has the folder, with their owner.
+		for name, folder := range map[string]string{"api": "media", "worker": "backups"} {
+			service := project.Services[name]
+			text, err := os.ReadFile(filepath.Join(service.Build.Context, service.Build.Dockerfile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if service.Volumes[0].Target != "/"+folder || !strings.Contains(string(text), "\nCOPY --from=build --chown=65532:65532 /out/"+folder+" /"+folder+"\n") {
+				t.Errorf("%s cannot write its volume at %s", name, service.Volumes[0].Target)
 			}
 		}
 		if !slices.Equal(used["uploads"], []string{"api"}) || !slices.Equal(used["backups"], []string{"worker"}) {
