@@ -14,7 +14,7 @@ COPY worker worker
 ARG VERSION=dev
 ARG COMMIT=
 RUN GOPROXY=off go -C worker build -trimpath -ldflags "-s -w -X github.com/etrainer/backend/pkg/version.Version=$VERSION -X github.com/etrainer/backend/pkg/version.Commit=$COMMIT" -o /out/worker ./cmd/worker
-RUN mkdir -p /out/backups
+RUN mkdir -p /out/media /out/backups
 
 # Nothing but the program and the certificates that it trusts: run it with a
 # read-only root.
@@ -23,7 +23,8 @@ ARG VERSION=dev
 LABEL org.opencontainers.image.title="etrainer worker" org.opencontainers.image.version=$VERSION
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/worker /worker
-# For a volume of backups: a new one gets the owner of this folder.
+# For volumes of uploaded files and backups: a new one gets the owner of its folder.
+COPY --from=build --chown=65532:65532 /out/media /media
 COPY --from=build --chown=65532:65532 /out/backups /backups
 USER 65532:65532
 ENV NODE_ENV=production

@@ -258,17 +258,25 @@ func TestVolumes(t *testing.T) {
 			}
 		}
 		// The programs are not root: the image has the folder, with their owner.
-		for name, folder := range map[string]string{"api": "media", "worker": "backups"} {
+		for name, want := range map[string][]string{"api": {"/media"}, "worker": {"/media", "/backups"}} {
 			service := project.Services[name]
 			text, err := os.ReadFile(filepath.Join(service.Build.Context, service.Build.Dockerfile))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if service.Volumes[0].Target != "/"+folder || !strings.Contains(string(text), "\nCOPY --from=build --chown=65532:65532 /out/"+folder+" /"+folder+"\n") {
-				t.Errorf("%s cannot write its volume at %s", name, service.Volumes[0].Target)
+			var targets []string
+			for _, volume := range service.Volumes {
+				targets = append(targets, volume.Target)
+				if line := "\nCOPY --from=build --chown=65532:65532 /out" + volume.Target + " " + volume.Target + "\n"; !strings.Contains(string(text), line) {
+					t.Errorf("%s cannot write its volume at %s", name, volume.Target)
+				}
+			}
+			if !slices.Equal(targets, want) {
+				t.Errorf("%s has volumes at %v, want %v", name, targets, want)
 			}
 		}
-		if !slices.Equal(used["uploads"], []string{"api"}) || !slices.Equal(used["backups"], []string{"worker"}) {
+		slices.Sort(used["uploads"])
+		if !slices.Equal(used["uploads"], []string{"api", "worker"}) || !slices.Equal(used["backups"], []string{"worker"}) {
 			t.Errorf("uploads: %v, backups: %v", used["uploads"], used["backups"])
 		}
 	}
