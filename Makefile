@@ -114,7 +114,7 @@ up: ## run everything in containers (compose.yaml; needs Docker)
 
 .PHONY: scale
 scale: ## run more or fewer containers: make scale API=5 WORKER=4
-	@VERSION=$(VERSION) COMMIT=$(COMMIT) tools/run/compose scale "$(API)" "$(WORKER)"
+	@tools/run/compose scale "$(API)" "$(WORKER)"
 
 .PHONY: roll
 roll: ## put this version in place of the one that runs, without a lost request
@@ -122,11 +122,11 @@ roll: ## put this version in place of the one that runs, without a lost request
 
 .PHONY: logs
 logs: ## follow the logs of the containers; ARGS=api shows one service
-	@VERSION=$(VERSION) tools/run/compose logs $(ARGS)
+	@tools/run/compose logs $(ARGS)
 
 .PHONY: down
 down: ## stop the containers; the data stay in their volumes
-	@VERSION=$(VERSION) tools/run/compose down
+	@tools/run/compose down
 
 .PHONY: images
 images: ## build the container images etrainer/api, etrainer/worker and etrainer/migrate (needs Docker)

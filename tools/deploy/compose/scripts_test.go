@@ -301,6 +301,19 @@ esac
 			}
 		})
 	}
+	t.Run("the version is noted", func(t *testing.T) {
+		m := prepare(t)
+		for _, args := range [][]string{{"up"}, {"roll"}} {
+			version := "v1.2-" + args[0]
+			if said, code := m.run(append(free, "VERSION="+version), args...); code != 0 {
+				t.Fatalf("code %d: %s", code, said)
+			}
+			text, err := os.ReadFile(filepath.Join(m.dir, ".env"))
+			if err != nil || values(string(text))["VERSION"] != version || strings.Count(string(text), "VERSION=") != 1 {
+				t.Errorf("%s\n%v", text, err)
+			}
+		}
+	})
 	t.Run("no .env", func(t *testing.T) {
 		m := prepare(t)
 		if err := os.Remove(filepath.Join(m.dir, ".env")); err != nil {
