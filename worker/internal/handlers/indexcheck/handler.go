@@ -57,6 +57,9 @@ func New(store Store, now func() time.Time) runner.Handler {
 			log.InfoContext(ctx, "no query used an index",
 				slog.String("collection", unused.Collection), slog.String("index", unused.Index), slog.String("note", unused.Note))
 		}
+		log.InfoContext(ctx, "indexes compared", slog.Int("collections", report.Collections), slog.Int("missing", len(report.Missing)),
+			slog.Int("changed", len(report.Changed)), slog.Int("unknown", len(report.Unknown)), slog.Int("unused", len(report.Unused)))
+		runner.Progress(ctx, 100, "indexes compared")
 		return report, nil
 	})
 }

@@ -80,6 +80,7 @@ func (p Job) Run(ctx context.Context, _ runner.Job[catalog.PushReceiptsPayload])
 			return Result{}, err
 		}
 	}
+	runner.Progress(ctx, 100, fmt.Sprintf("%d receipts read", result.Read))
 	if result.Read+result.Pending+result.Missing > 0 {
 		runner.Logger(ctx).InfoContext(ctx, "receipts read", slog.Int("read", result.Read), slog.Int("delivered", result.Delivered),
 			slog.Int("pending", result.Pending), slog.Int("missing", result.Missing), slog.Any("failures", result.Failures))

@@ -111,6 +111,7 @@ func (s Job) Run(ctx context.Context, j runner.Job[catalog.StudyRemindersPayload
 	if err := s.Store.HandleUntil(ctx, due.To); err != nil {
 		return Result{}, err
 	}
+	runner.Progress(ctx, 100, fmt.Sprintf("%d reminders were due", result.Reminders))
 	if result.Reminders > 0 || result.MinutesTooLate > 0 {
 		runner.Logger(ctx).InfoContext(ctx, "reminded users", slog.Int("reminders", result.Reminders), slog.Int("opted_out", result.OptedOut),
 			slog.Int("minutes_too_late", result.MinutesTooLate), slog.Any("tally", result.Tally))
