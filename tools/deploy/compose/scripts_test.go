@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -217,6 +218,9 @@ case "$*" in
 "compose version") [ -z "${NO_PLUGIN:-}" ] ;;
 "info") [ -z "${NO_ENGINE:-}" ] ;;
 "compose config --quiet") [ -z "${BAD_FILE:-}" ] ;;
+"compose up --detach --build"*) [ -z "${BAD_START:-}" ] ;;
+"compose logs "*) echo "the last words of ${!#}" ;;
+"compose ps -q nginx") if grep -q "compose up" "$LOG"; then echo edge; fi ;;
 "compose ps -q --status running "*)
 	service=${!#}
 	if grep -q -e "--scale $service=" "$LOG"; then printf '%s\n' "new-$service-1" "new-$service-2"; fi
@@ -260,7 +264,7 @@ esac
 			},
 		}
 	}
-	free := []string{"HTTP_PORT=" + freePort(t), "HTTPS_PORT=" + freePort(t)}
+	free := slices.Clip([]string{"HTTP_PORT=" + freePort(t), "HTTPS_PORT=" + freePort(t)})
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +282,7 @@ esac
 		want string // what it says before it ends with code 2; "" = it works
 		asks string // the last thing that it asks Docker for
 	}{
-		{"up", free, []string{"up"}, "", "compose up --detach --build --remove-orphans\ncompose ps\n"},
+		{"up", free, []string{"up"}, "", "compose up --detach --build --remove-orphans\ncompose ps -q nginx\ninspect --format {{.State.Health.Status}} edge\ncompose ps\n"},
 		{"scale", nil, []string{"scale", "5", "4"}, "", "compose up --detach --no-deps --no-recreate --scale api=5 --scale worker=4 api worker\n"},
 		{"scale one", nil, []string{"scale", "", "4"}, "", "compose up --detach --no-deps --no-recreate --scale worker=4 worker\n"},
 		{"logs", nil, []string{"logs", "api"}, "", "compose logs --follow --tail 100 api\n"},
@@ -288,6 +292,11 @@ esac
 		{"no number", nil, []string{"scale", "x", ""}, `"x" is no number of replicas: write make scale API=5 WORKER=4`, ""},
 		{"no numbers", nil, []string{"scale", "", ""}, "it is not said how many", ""},
 		{"port in use", []string{"HTTP_PORT=" + free[0][10:], "HTTPS_PORT=" + port}, []string{"up"}, "HTTPS_PORT " + port + " is in use on this machine: stop what listens there, or set HTTPS_PORT in .env", "compose ps -q nginx\n"},
+		{"bad port", []string{"HTTPS_PORT=https"}, []string{"up"}, `HTTPS_PORT "https" in .env cannot be used: write a port, such as 8443`, "info\n"},
+		{"bad number", []string{"API_REPLICAS=0"}, []string{"up"}, `API_REPLICAS "0" in .env cannot be used: write a number from 1 to 99`, "info\n"},
+		{"bad file", []string{"BAD_FILE=1"}, []string{"roll"}, "compose.yaml cannot be used: the reason is above", "compose config --quiet\n"},
+		{"bad start", append(free, "BAD_START=1"), []string{"up"}, "the last words of migrate\nnot everything runs: the reason is above", ""},
+		{"bad edge", append(free, "HEALTH=unhealthy"), []string{"up"}, "the last words of nginx\nthe edge does not become healthy", ""},
 		{"unknown", nil, []string{"start"}, "usage: ", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
