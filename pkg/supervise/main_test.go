@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,17 +105,14 @@ func (s *server) Start(context.Context) error {
 		status, _ := s.child.Status()
 		_ = json.NewEncoder(w).Encode(status)
 	})
-	mux.HandleFunc("/hold", func(w http.ResponseWriter, r *http.Request) { // until its file is gone
+	mux.HandleFunc("/processors", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, runtime.GOMAXPROCS(0)) })
+	mux.HandleFunc("/hold", func(w http.ResponseWriter, r *http.Request) { // until its gate opens
 		inFlight.Add(1)
 		defer inFlight.Add(-1)
 		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
-		for {
-			if _, err := os.Stat(r.FormValue("file")); err != nil {
-				fmt.Fprint(w, "held to the end")
-				return
-			}
-			time.Sleep(5 * time.Millisecond)
+		if _, err := os.ReadFile(r.FormValue("gate")); err == nil {
+			fmt.Fprint(w, "held to the end")
 		}
 	})
 	s.http = drain.New(&http.Server{Handler: mux}, listener)
@@ -286,6 +284,23 @@ func (f *fixture) ready(former ...int) supervise.Status {
 		return len(s.Workers) > 0
 	})
 	return s
+}
+
+// gate makes a named pipe: a request for /hold waits until open lets it go.
+func gate(t *testing.T) (path string, open func()) {
+	t.Helper()
+	path = t.TempDir() + "/gate"
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, func() {
+		t.Helper()
+		writer, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for the reader
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = writer.Close()
+	}
 }
 
 func pids(s supervise.Status) []int {

@@ -8,7 +8,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -51,6 +54,9 @@ func spawn(options Options, id int, alone bool, now time.Time, heard func(*proce
 		cmd.ExtraFiles[0] = reportsOfChild // any file: the child does not look at it
 	}
 	cmd.Env = append(cmd.Environ(), options.Env...)
+	if !slices.ContainsFunc(cmd.Env, func(each string) bool { return strings.HasPrefix(each, processorsVariable) }) {
+		cmd.Env = append(cmd.Env, processorsVariable+strconv.Itoa(share(runtime.GOMAXPROCS(0), options.Count)))
+	}
 	cmd.Env = append(cmd.Env, childVariable+"="+strconv.Itoa(id), beatVariable+"="+options.Times.Beat.String(),
 		listenerVariable+"="+strconv.FormatBool(options.Listener != nil), aloneVariable+"="+strconv.FormatBool(alone))
 	// A group of its own: Ctrl-C reaches the parent alone, which stops its
@@ -62,7 +68,7 @@ func spawn(options Options, id int, alone bool, now time.Time, heard func(*proce
 	p := &process{id: id, cmd: cmd, status: make(chan []byte, 1), startedAt: now, seenAt: now, last: report{State: Starting}}
 	gone := make(chan struct{})
 	go func() {
-		listen(reports, func(r report) { heard(p, r) })
+		readReports(reports, func(r report) { heard(p, r) })
 		_ = reports.Close()
 		code := exitCode(cmd.Wait())
 		close(gone)
@@ -72,8 +78,16 @@ func spawn(options Options, id int, alone bool, now time.Time, heard func(*proce
 	return p, nil
 }
 
-// listen reads reports until the child closes the pipe, which its end does.
-func listen(in io.Reader, heard func(report)) {
+// processorsVariable is how many processors a Go program uses at once.
+const processorsVariable = "GOMAXPROCS="
+
+// share is how many processors each child uses. Together they are as many as
+// one process would use: with more, the children take them from each other, and
+// each request costs more.
+func share(processors, children int) int { return max(1, (processors+children-1)/children) }
+
+// readReports reads until the child closes the pipe, which its end does.
+func readReports(in io.Reader, heard func(report)) {
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
 		var r report

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -87,12 +89,9 @@ func TestStatus(t *testing.T) {
 	}
 	f = start(t, nil, "")
 	f.ready()
-	hold := t.TempDir() + "/hold"
-	if err := os.WriteFile(hold, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	hold, open := gate(t)
 	held := make(chan string, 1)
-	go func() { text, _ := f.get("/hold?file=" + hold); held <- text }()
+	go func() { text, _ := f.get("/hold?gate=" + hold); held <- text }()
 	var s supervise.Status
 	f.until("the request is counted", func() bool {
 		s = f.status()
@@ -109,9 +108,34 @@ func TestStatus(t *testing.T) {
 	if s.Workers[0].PID == s.Workers[1].PID {
 		t.Error("both children are one process")
 	}
-	_ = os.Remove(hold)
+	open()
 	if text := <-held; text != "held to the end" {
 		t.Errorf("the request was answered with %q", text)
+	}
+}
+
+// TestProcessorsAreShared: together the children run no more threads than one
+// process would, unless the environment says how many.
+func TestProcessorsAreShared(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		children int
+		env      []string
+		want     int
+	}{
+		"one child":           {1, nil, runtime.GOMAXPROCS(0)},
+		"two children":        {2, nil, (runtime.GOMAXPROCS(0) + 1) / 2},
+		"more than there are": {runtime.GOMAXPROCS(0) + 1, nil, 1},
+		"told":                {2, []string{"GOMAXPROCS=3"}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := start(t, func(o *supervise.Options) { o.Count = test.children; o.Env = append(o.Env, test.env...) }, "")
+			f.ready()
+			if got, err := f.get("/processors"); got != strconv.Itoa(test.want) || err != nil {
+				t.Errorf("a child has %s processors, %v; want %d", got, err, test.want)
+			}
+		})
 	}
 }
 
@@ -284,13 +308,10 @@ func TestDrain(t *testing.T) {
 	t.Parallel()
 	f := start(t, nil, "")
 	all := pids(f.ready())
-	hold := t.TempDir() + "/hold"
-	if err := os.WriteFile(hold, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	hold, open := gate(t)
 	held := make(chan string, 1)
 	go func() {
-		text, err := f.get("/hold?file=" + hold)
+		text, err := f.get("/hold?gate=" + hold)
 		held <- fmt.Sprint(text, err)
 	}()
 	f.until("the request is going on", func() bool {
@@ -299,7 +320,7 @@ func TestDrain(t *testing.T) {
 	})
 	f.signals <- syscall.SIGTERM
 	f.until("the idle child has ended", func() bool { return !alive(all[0]) || !alive(all[1]) })
-	_ = os.Remove(hold)
+	open()
 	if text := <-held; text != "held to the end<nil>" {
 		t.Errorf("the request in flight got %q", text)
 	}
@@ -316,11 +337,8 @@ func stuck(t *testing.T, grace time.Duration) *fixture {
 	t.Helper()
 	f := start(t, func(o *supervise.Options) { o.Grace = grace }, "")
 	f.ready()
-	hold := t.TempDir() + "/hold"
-	if err := os.WriteFile(hold, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	go func() { _, _ = f.get("/hold?file=" + hold) }()
+	hold, _ := gate(t)
+	go func() { _, _ = f.get("/hold?gate=" + hold) }()
 	f.until("the request is going on", func() bool {
 		s := f.status()
 		return len(s.Workers) == 2 && s.Workers[0].InFlight+s.Workers[1].InFlight == 1

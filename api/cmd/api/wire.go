@@ -69,7 +69,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 	}
 	if child.AcceptsEarly() {
 		if err := listener.Listen(ctx, starting); err != nil {
-			return nil, err
+			return nil, errors.Join(err, closeRedis(redisClient))
 		}
 	}
 	privately := private(cfg, child, registry, log)

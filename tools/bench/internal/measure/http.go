@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -142,9 +143,18 @@ func get(path string) call {
 	}
 }
 
+// post schedules a job; no worker runs beside it.
 func post(ctx context.Context, s site) (*http.Request, error) {
-	body := bytes.NewReader([]byte(`{"name":"generate weekly reports","data":{"week":"2025-08-04"},"when":"now"}`))
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/api/system/jobs/schedule", body)
+	return schedule(ctx, s, `{"name":"generate weekly reports","data":{"week":"2025-08-04"},"when":"now"}`)
+}
+
+// receipts schedules a job that a worker does in no time.
+func receipts(ctx context.Context, s site) (*http.Request, error) {
+	return schedule(ctx, s, `{"name":"read push receipts","data":{},"when":"now"}`)
+}
+
+func schedule(ctx context.Context, s site, body string) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/api/system/jobs/schedule", strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,8 @@ var Sections = []Section{
 	{"throughput", (*Bench).Throughput},
 	{"latency", (*Bench).Latency},
 	{"http", (*Bench).HTTP},
+	{"cluster", (*Bench).Cluster},
+	{"roll", (*Bench).Roll},
 	{"idle", (*Bench).Idle},
 	{"load", (*Bench).Load},
 	{"crash", (*Bench).Crash},

@@ -20,7 +20,10 @@ func rest(ctx context.Context, d time.Duration) error {
 }
 
 // until waits for a condition, within patience.
-func until(ctx context.Context, condition func() bool) error {
+func until(ctx context.Context, condition func() bool) error { return within(ctx, patience, condition) }
+
+// within is until with a patience of its own.
+func within(ctx context.Context, patience time.Duration, condition func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for !condition() {

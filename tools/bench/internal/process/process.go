@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -95,6 +97,25 @@ func (p *Process) Stop() {
 		_ = p.command.Process.Kill()
 		<-p.exited
 	}
+}
+
+// Signal sends a signal to the program.
+func (p *Process) Signal(signal os.Signal) error { return p.command.Process.Signal(signal) }
+
+// Children lists the pids of the processes that the program has started and
+// that have not ended, where the system tells.
+func (p *Process) Children() []int {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.command.Process.Pid)) // the pattern is well formed
+	var pids []int
+	for _, file := range files {
+		text, _ := os.ReadFile(file) // the thread may have ended
+		for field := range strings.FieldsSeq(string(text)) {
+			if pid, err := strconv.Atoi(field); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
 }
 
 // Memory is that of the process.

@@ -153,12 +153,13 @@ func (r Row) result() string {
 
 // number shows three significant digits, or more where the number is whole.
 func number(v float64) string {
+	size := math.Abs(v)
 	switch {
-	case v >= 100 || v == float64(int64(v)):
+	case size >= 100 || v == float64(int64(v)):
 		return strconv.FormatFloat(v, 'f', 0, 64)
-	case v >= 10:
+	case size >= 10:
 		return strconv.FormatFloat(v, 'f', 1, 64)
-	case v >= 1:
+	case size >= 1:
 		return strconv.FormatFloat(v, 'f', 2, 64)
 	default:
 		return strconv.FormatFloat(v, 'f', 3, 64)

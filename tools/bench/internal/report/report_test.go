@@ -72,6 +72,7 @@ func TestTable(t *testing.T) {
 	r.Add(
 		report.Row{Section: "speed", What: "ours", Value: 1234.5, Unit: "jobs/s", Note: "of 3 runs", Target: report.AtLeast(10), Settings: "slots 50"},
 		report.Row{Section: "speed", What: "theirs", Failed: "not finished", Settings: "slots 50"},
+		report.Row{Section: "cost", What: "added", Value: -15.16, Unit: "ms", Settings: "slots 50"},
 		report.Row{Section: "cost", What: "commands", Value: 0.0271, Unit: "per job", Target: report.AtMost(0.1), Settings: "slots 50"},
 	)
 	var out strings.Builder
@@ -86,6 +87,7 @@ SPEED  [an engine, w:majority, 2 CPUs, go1]
 
 COST  [an engine, w:majority, 2 CPUs, go1]
   what      result         target         settings
+  added     -15.2 ms                      slots 50
   commands  0.027 per job  <= 0.100  met  slots 50
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
