@@ -31,6 +31,12 @@ type Asset struct {
 	CreatedAt time.Time
 }
 
+// Variant is a picture in other measures.
+type Variant struct {
+	URL           string // as in Asset
+	Width, Height int    // pixels; 0 = the store does not know
+}
+
 // Upload is a received file that a store shall keep.
 type Upload struct {
 	PublicID string // from NewPublicID

@@ -30,9 +30,10 @@ type Store interface {
 	Delete(ctx context.Context, ref Ref) error
 	// Info describes a file, or returns ErrNotFound.
 	Info(ctx context.Context, ref Ref) (Asset, error)
-	// Optimize returns the address of a picture in other measures. A store that
-	// makes it first returns ErrNotFound when there is no such picture.
-	Optimize(ctx context.Context, ref Ref, transform Transform) (string, error)
+	// Optimize returns a picture in other measures, one for each transform. A
+	// store that makes them first returns ErrNotFound when there is no such
+	// picture, and the picture as it is where it cannot be redrawn.
+	Optimize(ctx context.Context, ref Ref, transforms ...Transform) ([]Variant, error)
 	// All walks over the files in the folder Root and below, of every resource
 	// type, in no order. It ends after the first error.
 	All(ctx context.Context) iter.Seq2[Asset, error]

@@ -22,6 +22,8 @@ type Info struct {
 	// Duration is in seconds, of sounds and films; 0 = the container does not
 	// tell.
 	Duration float64
+	// Memory is how many bytes it takes to decode a picture, estimated upwards.
+	Memory int64
 }
 
 // MaxPixels is how many pixels a picture may have. A file of a few kilobytes
@@ -79,6 +81,7 @@ func measureImage(file io.ReaderAt, info *Info) error {
 		return ErrTooLarge
 	}
 	info.Width, info.Height = config.Width, config.Height
+	info.Memory = int64(config.Width) * int64(config.Height) * memoryOf(file, info, config.ColorModel) / 2
 	return nil
 }
 

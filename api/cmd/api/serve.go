@@ -34,6 +34,7 @@ func serve(ctx context.Context, stderr io.Writer) (code int) {
 	}
 	defer func() { _ = flush() }() // there is nowhere to report it
 	redis.LogTo(log)
+	slog.SetDefault(log) //nolint:forbidigo // the SDK of Cloudinary writes through package log
 	child, err := supervise.Inherit()
 	if err != nil {
 		fmt.Fprintln(stderr, "api:", err)

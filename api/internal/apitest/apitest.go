@@ -145,7 +145,7 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 	}
 	probes := health.NewHandler(health.Parts{
 		Database: pinger{db}, DatabaseName: db.Name(), DatabaseHost: "db.test:27018",
-		Jobs: handler.Health, Draining: func() bool { return false }, Now: o.Now, StartedAt: o.Now(), Log: o.Log,
+		Storage: files.Store, Jobs: handler.Health, Draining: func() bool { return false }, Now: o.Now, StartedAt: o.Now(), Log: o.Log,
 	})
 	for _, prepare := range []func(context.Context) error{store.Prepare, accounts.Prepare, records.Prepare} {
 		if err := prepare(t.Context()); err != nil {

@@ -2,12 +2,16 @@ package uploads_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/etrainer/backend/pkg/edgetest"
+	"github.com/etrainer/backend/pkg/media"
+	"github.com/etrainer/backend/pkg/media/localdisk"
 	"github.com/etrainer/backend/pkg/media/mediatest"
 )
 
@@ -55,4 +59,96 @@ func TestClientGoesAway(t *testing.T) {
 	if _, records := f.left(t); records != 0 {
 		t.Errorf("%d records are left", records)
 	}
+}
+
+// leave sends an upload and goes away when something is so.
+func (f *fixture) leave(t *testing.T, route string, p part, when func() bool) {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	body, contentType := form(p)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.URL+"/api/uploads/"+route, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", contentType)
+	request.Header.Set("Authorization", "Bearer "+f.user)
+	ended := make(chan error, 1)
+	go func() {
+		answer, err := http.DefaultClient.Do(request)
+		if err == nil {
+			_ = answer.Body.Close() // the test fails below
+		}
+		ended <- err
+	}()
+	edgetest.Until(t, "the file is being stored", when)
+	leave()
+	if err := <-ended; err == nil {
+		t.Error("the client was answered")
+	}
+}
+
+// TestClientGoesAwayWhileStoring: the file is with Cloudinary, in whole or in
+// its first piece, when the client leaves.
+func TestClientGoesAwayWhileStoring(t *testing.T) {
+	t.Parallel()
+	film := bytes.Join([][]byte{mediatest.FileType(), mediatest.Filling(25<<20, 25<<20+8), mediatest.Moov("vide")}, nil)
+	for name, test := range map[string]struct {
+		route string
+		part  part
+	}{
+		"whole":  {"images", part{"images", "a.png", mediatest.PNG(4, 4)}},
+		"pieces": {"videos", part{"video", "a.mp4", film}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cloud := mediatest.NewCloud(t)
+			cloud.Be(mediatest.Late)
+			f := startWith(t, func(string) media.Store { return account(t, cloud.URL) })
+			f.leave(t, test.route, test.part, func() bool { return cloud.Held() == 1 })
+			edgetest.Until(t, "nothing is left", func() bool {
+				files, records := f.left(t)
+				return files == 0 && records == 0 && cloud.Assets() == 0
+			})
+		})
+	}
+}
+
+// pausing is a store that stores when the client has left.
+type pausing struct {
+	media.Store
+	paused chan struct{}
+}
+
+func (p pausing) Put(ctx context.Context, upload media.Upload) (media.Asset, error) {
+	close(p.paused)
+	<-ctx.Done()
+	return p.Store.Put(ctx, upload)
+}
+
+// TestClientGoesAwayBeforeTheRecord: the file reaches its place on the disk
+// after the client has left.
+func TestClientGoesAwayBeforeTheRecord(t *testing.T) {
+	t.Parallel()
+	store := pausing{paused: make(chan struct{})}
+	f := startWith(t, func(dir string) media.Store {
+		disk, err := localdisk.Open(dir, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.Store = disk
+		return store
+	})
+	f.leave(t, "images", part{"images", "a.png", mediatest.PNG(400, 300)}, func() bool {
+		select {
+		case <-store.paused:
+			return true
+		default:
+			return false
+		}
+	})
+	edgetest.Until(t, "nothing is left", func() bool {
+		files, records := f.left(t)
+		return files == 0 && records == 0
+	})
 }

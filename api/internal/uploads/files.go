@@ -7,7 +7,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/etrainer/backend/api/internal/web"
-	"github.com/etrainer/backend/pkg/errs"
 	"github.com/etrainer/backend/pkg/media"
 )
 
@@ -94,56 +93,4 @@ func (h *Handler) usage(c *gin.Context) error {
 		return explain(err)
 	}
 	return web.JSON(c, http.StatusOK, usageReply{"Usage statistics retrieved", usage})
-}
-
-type optimizeRequest struct {
-	PublicID string  `json:"publicId"`
-	Width    *number `json:"width"`
-	Height   *number `json:"height"`
-	Quality  *text   `json:"quality"`
-}
-
-type optimizeReply struct {
-	Message          string `json:"message"`
-	OriginalPublicID string `json:"originalPublicId"`
-	OptimizedURL     string `json:"optimizedUrl"`
-}
-
-// optimize answers for pictures of anybody: their addresses are public.
-func (h *Handler) optimize(c *gin.Context) error {
-	request, err := web.Decode[optimizeRequest](c)
-	if err != nil {
-		return err
-	}
-	if request.PublicID == "" {
-		return web.Title("Public ID is required", errs.Invalid("publicId", "Public ID is required"))
-	}
-	transform := media.Transform{Quality: media.DefaultQuality}
-	if request.Width != nil {
-		transform.Width = int(*request.Width)
-	}
-	if request.Height != nil {
-		transform.Height = int(*request.Height)
-	}
-	if request.Quality != nil {
-		transform.Quality = string(*request.Quality)
-	}
-	if err := transform.Validate(); err != nil {
-		return explain(err)
-	}
-	store := h.options.Store
-	record, err := h.options.Records.Get(c.Request.Context(), request.PublicID)
-	switch {
-	case err == nil:
-		if store, err = h.storeOf(record); err != nil {
-			return err
-		}
-	case !errors.Is(err, media.ErrNotFound):
-		return err
-	}
-	address, err := store.Optimize(c.Request.Context(), media.Ref{PublicID: request.PublicID, ResourceType: media.ResourceImage}, transform)
-	if err != nil {
-		return explain(err)
-	}
-	return web.JSON(c, http.StatusOK, optimizeReply{"Optimized URL generated", request.PublicID, h.absolute(c, address)})
 }

@@ -88,7 +88,11 @@ func (h *Handler) find(c *gin.Context) (media.Record, media.Store, error) {
 // explain turns a store's failure into one for users.
 func explain(err error) error {
 	if away, ok := errors.AsType[*media.UnavailableError](err); ok {
-		return errs.Wrap(errs.Unavailable, away, "the file storage does not answer now; nothing was changed, try again in some seconds")
+		failure := errs.Wrap(errs.Unavailable, away, "the file storage does not answer now; nothing was changed, try again in some seconds")
+		if away.RetryAfter > 0 {
+			return web.After(away.RetryAfter, failure)
+		}
+		return failure
 	}
 	if refused, ok := errors.AsType[*media.RefusedError](err); ok {
 		return errs.Wrap(errs.KindInvalid, refused, refused.Reason)

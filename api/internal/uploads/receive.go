@@ -104,6 +104,11 @@ func (h *Handler) read(c *gin.Context, s slot) ([]received, error) {
 	for range maxParts {
 		part, err := reader.NextPart()
 		if errors.Is(err, io.EOF) {
+			// To the end of the body: only then does the server notice that a
+			// client goes away.
+			if _, err := io.Copy(io.Discard, c.Request.Body); err != nil {
+				return files, broken(s, err)
+			}
 			return files, nil
 		}
 		if err != nil {

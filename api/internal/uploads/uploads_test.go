@@ -175,7 +175,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"sound as a film":    {"videos", []part{{"video", "a.mp4", mediatest.Sample(mediafile.M4A)}}, "Video upload failed", "Only video files are allowed"},
 		"film as a sound":    {"audio", []part{{"audio", "a.m4a", mediatest.Sample(mediafile.MP4)}}, "Audio upload failed", "Only audio files are allowed"},
 		"empty":              {"images", []part{{"images", "a.png", nil}}, "Image upload failed", "Only image files are allowed"},
-		"pixels":             {"images", []part{{"images", "a.png", mediatest.BombPNG()}}, "Image upload failed", "the picture has more than 50 million pixels; send another one"},
+		"pixels":             {"images", []part{{"images", "a.png", mediatest.ClaimingPNG(50000, 50000)}}, "Image upload failed", "the picture has more than 50 million pixels; send another one"},
 		"too large":          {"images", []part{{"images", "a.png", append(bytes.Clone(png), make([]byte, 10<<20)...)}}, "Image upload failed", "File too large"},
 		"too many":           {"images", []part{{"images", "1", png}, {"images", "2", png}, {"images", "3", png}, {"images", "4", png}, {"images", "5", png}, {"images", "6", png}}, "Image upload failed", "Too many files"},
 		"field":              {"images", []part{{"pictures", "a.png", png}}, "Image upload failed", "Unexpected field"},
@@ -237,6 +237,8 @@ func TestOptimize(t *testing.T) {
 		"width":  {map[string]any{"width": "200", "quality": 60}, 200, 150},
 		"height": {map[string]any{"height": 30, "quality": "auto:low"}, 40, 30},
 		"none":   {map[string]any{}, 400, 300},
+		"wider":  {map[string]any{"width": 4000}, 400, 300},
+		"larger": {map[string]any{"width": 1000, "height": 500}, 400, 200},
 	} {
 		test.body["publicId"] = id
 		first := f.Post(t, "/api/uploads/optimize-url", f.other, test.body)
@@ -246,6 +248,19 @@ func TestOptimize(t *testing.T) {
 			continue
 		}
 		measure(first.At("optimizedUrl"), test.width, test.height)
+		limited := name == "wider" || name == "larger"
+		if first.At("width") != float64(test.width) || first.At("height") != float64(test.height) || first.At("limited") != limited {
+			t.Errorf("%s: %s", name, first.Text)
+		}
+	}
+	reply = f.Post(t, "/api/uploads/optimize-url", f.user, map[string]any{"publicId": id, "responsive": true})
+	set, _ := reply.At("responsive").([]any)
+	if len(set) != 2 {
+		t.Fatalf("responsive set: %s", reply.Text)
+	}
+	for i, width := range []int{320, 400} {
+		one, _ := set[i].(map[string]any)
+		measure(one["url"], width, width*3/4)
 	}
 	for name, body := range map[string]map[string]any{
 		"width": {"publicId": id, "width": 4001}, "negative": {"publicId": id, "width": -1}, "quality": {"publicId": id, "quality": "q_100/../x"}, "no id": {},
@@ -260,11 +275,14 @@ func TestOptimize(t *testing.T) {
 			t.Errorf("%s: %d %s", unknown, reply.Status, reply.Text)
 		}
 	}
-	for i := range 30 {
-		reply := f.Post(t, "/api/uploads/optimize-url", f.user, map[string]any{"publicId": id, "width": 10 + i})
-		if i == 29 && reply.Status != http.StatusBadRequest {
-			t.Errorf("size %d: %d, want an end of sizes", i, reply.Status)
-		}
+	for i := range 30 { // at some size the picture itself stands for it
+		reply = f.Post(t, "/api/uploads/optimize-url", f.user, map[string]any{"publicId": id, "width": 10 + i})
+	}
+	if reply.Status != http.StatusOK || reply.At("optimizedUrl") != file["url"] || reply.At("width") != 400.0 || reply.At("limited") != false {
+		t.Errorf("beyond the last size: %d %s", reply.Status, reply.Text)
+	}
+	if files, _ := f.left(t); files != 1+20 {
+		t.Errorf("%d files, want the picture and 20 sizes", files)
 	}
 	if reply := f.Do(t, apitest.Request{Method: http.MethodDelete, Path: "/api/uploads/" + id, Token: f.admin}); reply.Status != http.StatusOK {
 		t.Errorf("delete by an administrator: %d %s", reply.Status, reply.Text)

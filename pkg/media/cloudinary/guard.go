@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -20,10 +21,12 @@ const (
 	breakAfter = 3
 )
 
-func newBreaker(breakFor time.Duration) *gobreaker.CircuitBreaker[struct{}] {
+// newBreaker opens after several failures in a row, or after one that leaves no
+// doubt: mute is then true.
+func newBreaker(breakFor time.Duration, mute *atomic.Bool) *gobreaker.CircuitBreaker[struct{}] {
 	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: "cloudinary", MaxRequests: 1, Timeout: breakFor,
-		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakAfter },
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return mute.Swap(false) || c.ConsecutiveFailures >= breakAfter },
 		IsSuccessful: func(err error) bool { return !counts(err) },
 	})
 }
@@ -31,6 +34,9 @@ func newBreaker(breakFor time.Duration) *gobreaker.CircuitBreaker[struct{}] {
 // counts reports whether a failure is one of Cloudinary's: not of a request
 // that was at fault, nor of a caller who went away.
 func counts(err error) bool {
+	if errors.Is(err, errMute) {
+		return true
+	}
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, media.ErrNotFound) {
 		return false
 	}
@@ -53,7 +59,11 @@ func (s *Store) do(ctx context.Context, timeout time.Duration, call func(context
 		_, err := s.breaker.Execute(func() (struct{}, error) {
 			limited, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
-			return struct{}{}, call(limited)
+			err := call(limited)
+			if err == nil || errors.Is(err, errMute) {
+				s.mute.Store(err != nil)
+			}
+			return struct{}{}, err
 		})
 		if err != nil && !again(err) {
 			return struct{}{}, backoff.Permanent(err)
@@ -72,7 +82,7 @@ func again(err error) bool {
 	if failure, ok := errors.AsType[*statusError](err); ok {
 		return failure.status >= http.StatusInternalServerError
 	}
-	return counts(err) && !errors.Is(err, context.DeadlineExceeded) && !isOpen(err)
+	return counts(err) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errMute) && !isOpen(err)
 }
 
 func isOpen(err error) bool {

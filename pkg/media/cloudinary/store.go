@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sdk "github.com/cloudinary/cloudinary-go/v2"
@@ -35,6 +36,9 @@ type Options struct {
 	UploadTimeout time.Duration
 	// CallTimeout bounds one try of any other call; 0 = 5 s.
 	CallTimeout time.Duration
+	// StallAfter is how long an upload may stand still before Cloudinary is
+	// asked whether it is there at all, which may take twice as long; 0 = 1 s.
+	StallAfter time.Duration
 	// BreakFor is how long the open breaker refuses before it lets one call
 	// through; 0 = 10 s.
 	BreakFor time.Duration
@@ -49,7 +53,9 @@ type Store struct {
 	transport                  *transport
 	breaker                    *gobreaker.CircuitBreaker[struct{}]
 	uploadTimeout, callTimeout time.Duration
-	breakFor                   time.Duration
+	stallAfter, breakFor       time.Duration
+	address                    string
+	mute                       atomic.Bool // the next failure opens the breaker
 	now                        func() time.Time
 
 	health    sync.Mutex
@@ -88,11 +94,12 @@ func New(o Options) (*Store, error) {
 	s := &Store{
 		cloud: cloud, name: o.CloudName, uploadTimeout: orElse(o.UploadTimeout, 4*time.Minute),
 		callTimeout: orElse(o.CallTimeout, 5*time.Second), breakFor: orElse(o.BreakFor, 10*time.Second), now: o.Now,
+		stallAfter: orElse(o.StallAfter, time.Second), address: configuration.API.UploadPrefix,
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.breaker = newBreaker(s.breakFor)
+	s.breaker = newBreaker(s.breakFor, &s.mute)
 	s.transport = &transport{now: s.now, base: &http.Transport{
 		Proxy:       http.ProxyFromEnvironment,
 		DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, TLSHandshakeTimeout: 5 * time.Second,
@@ -138,11 +145,16 @@ func (s *Store) Put(ctx context.Context, upload media.Upload) (media.Asset, erro
 	defer func() { _ = file.Close() }() // it was only read
 	var result *uploader.UploadResult
 	err = s.do(ctx, s.uploadTimeout, func(ctx context.Context) error {
+		ctx, end := s.watch(ctx)
+		defer end()
 		var err error
 		result, err = s.cloud.Upload.Upload(withResource(ctx, upload.Kind.ResourceType()), io.NewSectionReader(file, 0, upload.File.Size), uploader.UploadParams{
 			PublicID: upload.PublicID, ResourceType: string(upload.Kind.ResourceType()),
 			AllowedFormats: formats(upload.Kind), Overwrite: new(true),
 		})
+		if errors.Is(context.Cause(ctx), errMute) {
+			return context.Cause(ctx)
+		}
 		return s.checked(err, result)
 	})
 	if err != nil {
@@ -158,7 +170,7 @@ func (s *Store) Put(ctx context.Context, upload media.Upload) (media.Asset, erro
 	}
 	switch upload.Kind {
 	case media.Image:
-		asset.Thumbnail = s.delivery(media.ResourceImage, media.ThumbnailOf.String(), asset.PublicID, "")
+		asset.Thumbnail = s.delivery(media.ResourceImage, media.ThumbnailOf.Within(asset.Width, asset.Height).String(), asset.PublicID, "")
 	case media.Video:
 		asset.Thumbnail = s.delivery(media.ResourceVideo, "c_fill,f_jpg,h_200,q_auto:good,so_50p,w_300", asset.PublicID, ".jpg")
 	}
@@ -253,12 +265,16 @@ func formatOf(told string, ref media.Ref) string {
 	return told
 }
 
-// Optimize implements media.Store. Cloudinary draws when the address is opened.
-func (s *Store) Optimize(_ context.Context, ref media.Ref, transform media.Transform) (string, error) {
+// Optimize implements media.Store. Cloudinary draws when an address is opened.
+func (s *Store) Optimize(_ context.Context, ref media.Ref, transforms ...media.Transform) ([]media.Variant, error) {
 	if !plain(ref.PublicID) {
-		return "", media.ErrNotFound
+		return nil, media.ErrNotFound
 	}
-	return s.delivery(media.ResourceImage, transform.String(), ref.PublicID, ""), nil
+	variants := make([]media.Variant, len(transforms))
+	for i, transform := range transforms {
+		variants[i].URL = s.delivery(media.ResourceImage, transform.String(), ref.PublicID, "")
+	}
+	return variants, nil
 }
 
 // healthFresh is how long the answer to a ping counts: the admin api allows few

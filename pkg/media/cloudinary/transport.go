@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/etrainer/backend/pkg/media"
@@ -49,6 +50,10 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if resource, ok := r.Context().Value(resourceKey{}).(media.ResourceType); ok {
 		r = r.Clone(r.Context())
 		r.URL.Path = strings.Replace(r.URL.Path, "/auto/upload", "/"+string(resource)+"/upload", 1)
+	}
+	if moved, ok := r.Context().Value(movedKey{}).(*atomic.Bool); ok && r.Body != nil {
+		r = r.Clone(r.Context())
+		r.Body = moving{r.Body, moved}
 	}
 	response, err := t.base.RoundTrip(r)
 	if err != nil {

@@ -106,11 +106,11 @@ func (s *Store) Put(ctx context.Context, upload media.Upload) (media.Asset, erro
 
 // thumbnail makes the small picture; "" when the file cannot be redrawn.
 func (s *Store) thumbnail(ctx context.Context, ref media.Ref) string {
-	address, err := s.Optimize(ctx, ref, media.ThumbnailOf)
-	if err != nil || !strings.Contains(address, "/"+variants+"/") {
+	made, err := s.Optimize(ctx, ref, media.ThumbnailOf)
+	if err != nil || !strings.HasPrefix(made[0].URL, Prefix+variants+"/") {
 		return ""
 	}
-	return address
+	return made[0].URL
 }
 
 // fileName is the name of a file: that of a raw one has its extension already.

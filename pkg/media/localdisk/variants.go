@@ -1,21 +1,15 @@
 package localdisk
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"image"
-	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
-
-	"golang.org/x/image/draw"
-	"golang.org/x/image/webp"
 
 	"github.com/etrainer/backend/pkg/media"
 	"github.com/etrainer/backend/pkg/mediafile"
@@ -25,136 +19,169 @@ import (
 const variants = "variants"
 
 // maxVariants is how many a picture may have, so that nobody fills the disk
-// with sizes.
+// with sizes. They stay as long as the picture: their addresses are kept in
+// pages and documents.
 const maxVariants = 20
 
-// Optimize implements media.Store: it makes the picture when it is asked for
-// the first time, as a JPEG, or as a PNG where it is transparent. A moving
-// picture, or one that cannot be redrawn, is returned as it is.
-func (s *Store) Optimize(ctx context.Context, ref media.Ref, transform media.Transform) (string, error) {
+// original is a stored picture, and where its variants are.
+type original struct {
+	ref    media.Ref
+	format mediafile.Format
+	path   string
+	dir    string // of the variants
+	info   mediafile.Info
+}
+
+// Optimize implements media.Store: it makes the variants that are asked for
+// the first time, as a JPEG, or as a PNG where the picture is transparent. The
+// picture itself stands for them when it moves, cannot be redrawn, or has
+// maxVariants already.
+func (s *Store) Optimize(ctx context.Context, ref media.Ref, transforms ...media.Transform) ([]media.Variant, error) {
+	if ref.ResourceType != media.ResourceImage {
+		return nil, media.ErrNotFound
+	}
 	format, path, err := s.find(ref)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if ref.ResourceType != media.ResourceImage {
-		return "", media.ErrNotFound
+	o := original{ref: ref, format: format, path: path, dir: s.path(variants, filepath.FromSlash(ref.PublicID))}
+	if o.info, err = measured(path, format); err != nil {
+		return nil, gone(err)
 	}
-	dir := s.path(variants, filepath.FromSlash(ref.PublicID))
-	made, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("read the variants of %s: %w", ref.PublicID, err)
+	made, complete, err := o.look(transforms)
+	if err != nil || complete {
+		return made, err
 	}
-	for _, extension := range []string{".jpg", ".png"} {
-		for _, entry := range made {
-			if entry.Name() == variantName(transform)+extension {
-				return Prefix + variants + "/" + ref.PublicID + "/" + entry.Name(), nil
+	select {
+	case s.paint <- struct{}{}:
+		defer func() { <-s.paint }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	made, complete, err = o.look(transforms) // somebody may have made them meanwhile
+	if err != nil || complete {
+		return made, err
+	}
+	return s.makeVariants(o, transforms, made)
+}
+
+// measured reads the header of a picture. What cannot be read has no size, and
+// is no error.
+func measured(path string, format mediafile.Format) (mediafile.Info, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return mediafile.Info{}, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	stat, err := file.Stat()
+	if err != nil {
+		return mediafile.Info{}, err
+	}
+	info, err := mediafile.Measure(file, stat.Size(), format)
+	if err != nil {
+		return mediafile.Info{}, nil // such a picture is delivered as it is
+	}
+	return info, nil
+}
+
+// look returns the variants that are there, and whether they are all. The others
+// have no address.
+func (o original) look(transforms []media.Transform) (made []media.Variant, complete bool, err error) {
+	made, complete = make([]media.Variant, len(transforms)), true
+	for i, t := range transforms {
+		name := variantName(t.Within(o.info.Width, o.info.Height))
+		for _, extension := range []string{".jpg", ".png"} {
+			_, err := os.Stat(filepath.Join(o.dir, name+extension))
+			if err == nil {
+				made[i] = o.variant(t, name+extension)
+				break
+			}
+			if !errors.Is(err, os.ErrNotExist) {
+				return nil, false, fmt.Errorf("look for a variant of %s: %w", o.ref.PublicID, err)
 			}
 		}
+		complete = complete && made[i].URL != ""
 	}
-	if len(made) >= maxVariants {
-		return "", &media.RefusedError{Reason: fmt.Sprintf("this picture has %d variants already; use one of their sizes", maxVariants)}
+	return made, complete, nil
+}
+
+func (o original) variant(t media.Transform, name string) media.Variant {
+	width, height := t.Box(o.info.Width, o.info.Height)
+	return media.Variant{URL: Prefix + variants + "/" + o.ref.PublicID + "/" + name, Width: width, Height: height}
+}
+
+// asItIs is the picture itself, n times.
+func (o original) asItIs(n int) []media.Variant {
+	same := make([]media.Variant, n)
+	for i := range same {
+		same[i] = media.Variant{URL: Prefix + fileName(o.ref, string(o.format)), Width: o.info.Width, Height: o.info.Height}
 	}
-	name, err := s.makeVariant(ctx, format, path, dir, transform)
-	switch {
-	case errors.Is(err, errKept):
-		return Prefix + fileName(ref, string(format)), nil
-	case err != nil:
-		return "", fmt.Errorf("make a variant of %s: %w", ref.PublicID, err)
+	return same
+}
+
+// makeVariants makes those that are missing in made.
+func (s *Store) makeVariants(o original, transforms []media.Transform, made []media.Variant) ([]media.Variant, error) {
+	itself := o.asItIs(1)[0]
+	entries, err := os.ReadDir(o.dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("read the variants of %s: %w", o.ref.PublicID, err)
 	}
-	return Prefix + variants + "/" + ref.PublicID + "/" + name, nil
+	room := maxVariants - len(entries)
+	var drawn painter
+	for i, t := range transforms {
+		if made[i].URL != "" {
+			continue
+		}
+		if made[i] = itself; room <= 0 {
+			continue
+		}
+		name, err := s.makeVariant(o, &drawn, t)
+		if errors.Is(err, errKept) {
+			return o.fillUp(made), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("make a variant of %s: %w", o.ref.PublicID, err)
+		}
+		made[i] = o.variant(t, name)
+		room--
+	}
+	if _, err := os.Stat(o.path); err != nil { // it was deleted meanwhile
+		return nil, errors.Join(gone(err), os.RemoveAll(o.dir))
+	}
+	return made, nil
+}
+
+// fillUp puts the picture itself where there is no variant.
+func (o original) fillUp(made []media.Variant) []media.Variant {
+	for i := range made {
+		if made[i].URL == "" {
+			made[i] = o.asItIs(1)[0]
+		}
+	}
+	return made
+}
+
+// makeVariant draws and stores one, and returns the name of its file. drawn
+// keeps the decoded picture for the next one.
+func (s *Store) makeVariant(o original, drawn *painter, t media.Transform) (string, error) {
+	if err := drawn.load(o); err != nil {
+		return "", err
+	}
+	target := drawn.fill(t.Box(o.info.Width, o.info.Height))
+	name := variantName(t.Within(o.info.Width, o.info.Height))
+	write := func(w io.Writer) error { return png.Encode(w, target) }
+	extension := ".png"
+	if target.Opaque() {
+		extension, write = ".jpg", func(w io.Writer) error {
+			return jpeg.Encode(w, target, &jpeg.Options{Quality: quality(t.Quality)})
+		}
+	}
+	return name + extension, s.write(filepath.Join(o.dir, name+extension), write)
 }
 
 // variantName is the transform in signs that no file system minds.
 func variantName(t media.Transform) string {
 	return "w" + strconv.Itoa(t.Width) + "-h" + strconv.Itoa(t.Height) + "-q" + strconv.Itoa(quality(t.Quality))
-}
-
-// errKept: the picture stays as it is.
-var errKept = errors.New("the picture is not redrawn")
-
-func (s *Store) makeVariant(ctx context.Context, format mediafile.Format, path, dir string, t media.Transform) (string, error) {
-	select {
-	case s.paint <- struct{}{}:
-		defer func() { <-s.paint }()
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
-	source, err := decode(format, path)
-	if err != nil {
-		return "", err
-	}
-	target := fill(source, t)
-	name, write := variantName(t)+".png", func(w io.Writer) error { return png.Encode(w, target) }
-	if target.Opaque() {
-		name, write = variantName(t)+".jpg", func(w io.Writer) error {
-			return jpeg.Encode(w, target, &jpeg.Options{Quality: quality(t.Quality)})
-		}
-	}
-	return name, s.write(filepath.Join(dir, name), write)
-}
-
-// decode reads a picture whose size is within mediafile.MaxPixels.
-func decode(format mediafile.Format, path string) (image.Image, error) {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, gone(err)
-	}
-	if _, err := mediafile.Measure(bytes.NewReader(content), int64(len(content)), format); err != nil {
-		return nil, errKept
-	}
-	var picture image.Image
-	switch format {
-	case mediafile.GIF:
-		if moving(content) {
-			return nil, errKept
-		}
-		picture, err = gif.Decode(bytes.NewReader(content))
-	case mediafile.WebP:
-		picture, err = webp.Decode(bytes.NewReader(content))
-	case mediafile.PNG:
-		picture, err = png.Decode(bytes.NewReader(content))
-	default:
-		picture, err = jpeg.Decode(bytes.NewReader(content))
-	}
-	if err != nil {
-		return nil, errKept
-	}
-	return picture, nil
-}
-
-// moving reports whether a GIF has more than one frame, as far as its first
-// marks of frames tell.
-func moving(content []byte) bool {
-	return bytes.Count(content, []byte{0x21, 0xF9, 0x04}) > 1
-}
-
-// fill scales a picture so that it fills the box, and cuts what sticks out on
-// both sides alike.
-func fill(source image.Image, t media.Transform) *image.NRGBA {
-	from := source.Bounds()
-	width, height := box(from.Dx(), from.Dy(), t)
-	target := image.NewNRGBA(image.Rect(0, 0, width, height))
-	scale := max(float64(width)/float64(from.Dx()), float64(height)/float64(from.Dy()))
-	cutX := (float64(from.Dx()) - float64(width)/scale) / 2
-	cutY := (float64(from.Dy()) - float64(height)/scale) / 2
-	shown := image.Rect(from.Min.X+int(cutX), from.Min.Y+int(cutY), from.Max.X-int(cutX), from.Max.Y-int(cutY))
-	draw.CatmullRom.Scale(target, target.Bounds(), source, shown, draw.Src, nil)
-	return target
-}
-
-// box is the size that a transform makes of another.
-func box(width, height int, t media.Transform) (w, h int) {
-	switch {
-	case t.Width > 0 && t.Height > 0:
-		return t.Width, t.Height
-	case t.Width > 0:
-		return t.Width, min(max(height*t.Width/width, 1), media.MaxSide)
-	case t.Height > 0:
-		return min(max(width*t.Height/height, 1), media.MaxSide), t.Height
-	default:
-		scale := min(1, float64(media.MaxSide)/float64(max(width, height)))
-		return max(int(float64(width)*scale), 1), max(int(float64(height)*scale), 1)
-	}
 }
 
 // quality is that of a JPEG.

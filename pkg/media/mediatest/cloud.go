@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -34,6 +35,7 @@ const (
 	Limited      // 429 with Retry-After: 7
 	Cutting      // the connection ends without an answer
 	Mute         // no answer until the client gives up
+	Late         // uploads are stored and then not answered; all else is well
 )
 
 // Cloud is a stand-in for Cloudinary: it verifies signatures and credentials,
@@ -44,14 +46,27 @@ type Cloud struct {
 	mu     sync.Mutex
 	mood   Mood
 	count  int
+	held   int
 	assets map[string]map[string]any
 	chunks map[string]int64
 }
 
 // NewCloud runs a Cloud until the test ends.
 func NewCloud(t testing.TB) *Cloud {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewCloudAt(t, listener)
+}
+
+// NewCloudAt is NewCloud on a listener.
+func NewCloudAt(t testing.TB, listener net.Listener) *Cloud {
+	t.Helper()
 	c := &Cloud{assets: map[string]map[string]any{}, chunks: map[string]int64{}}
-	c.Server = httptest.NewServer(c)
+	c.Server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: c, ReadHeaderTimeout: time.Minute}}
+	c.Start()
 	t.Cleanup(c.Close)
 	return c
 }
@@ -63,8 +78,11 @@ func (c *Cloud) Be(mood Mood) {
 	c.mood = mood
 }
 
-// Requests is how many came in, and Assets how many files are stored.
+// Requests is how many came in.
 func (c *Cloud) Requests() int { c.mu.Lock(); defer c.mu.Unlock(); return c.count }
+
+// Held is how many uploads are stored and wait for an answer that never comes.
+func (c *Cloud) Held() int { c.mu.Lock(); defer c.mu.Unlock(); return c.held }
 
 // Assets is how many files are stored.
 func (c *Cloud) Assets() int { c.mu.Lock(); defer c.mu.Unlock(); return len(c.assets) }
@@ -126,23 +144,36 @@ func (c *Cloud) post(w http.ResponseWriter, r *http.Request, path string) {
 		refuse(w, http.StatusUnauthorized, "Invalid Signature")
 		return
 	}
+	if c.act(w, r, resource, action, fields, size) {
+		<-r.Context().Done()
+	}
+}
+
+// act answers, or returns that nobody shall be answered.
+func (c *Cloud) act(w http.ResponseWriter, r *http.Request, resource, action string, fields url.Values, size int64) (hold bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	id := fields.Get("public_id")
 	key := resource + "/" + id
 	switch action {
 	case "upload":
+		if c.mood == Late {
+			c.held++
+			c.upload(httptest.NewRecorder(), r, resource, id, size)
+			return true
+		}
 		c.upload(w, r, resource, id, size)
 	case "destroy":
 		if _, found := c.assets[key]; !found || fields.Get("invalidate") != "true" {
 			answer(w, map[string]any{"result": "not found"})
-			return
+			return false
 		}
 		delete(c.assets, key)
 		answer(w, map[string]any{"result": "ok"})
 	default:
 		refuse(w, http.StatusNotFound, "Unknown action")
 	}
+	return false
 }
 
 // upload stores a file, or a piece of one.

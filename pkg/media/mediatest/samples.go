@@ -83,11 +83,11 @@ func JPEG(width, height int) []byte {
 	return encode(func(b *bytes.Buffer) error { return jpeg.Encode(b, picture(width, height), nil) })
 }
 
-// BombPNG is a PNG of a few bytes that claims to have a billion pixels.
-func BombPNG() []byte {
+// ClaimingPNG is a PNG of a few bytes that claims to have a size.
+func ClaimingPNG(width, height uint32) []byte {
 	b := PNG(1, 1)
-	binary.BigEndian.PutUint32(b[16:], 32000)
-	binary.BigEndian.PutUint32(b[20:], 32000)
+	binary.BigEndian.PutUint32(b[16:], width)
+	binary.BigEndian.PutUint32(b[20:], height)
 	fixCRC(b[12:33])
 	return b
 }
@@ -170,19 +170,39 @@ func box(kind string, body []byte) []byte {
 	return append(append(b, kind...), body...)
 }
 
-// avi is the header of two seconds at 25 frames a second, 64 by 48.
+// avi is two seconds of pictures in JPEG, 64 by 48, 25 of them a second. Every
+// player shows it.
 func avi() []byte {
-	var b bytes.Buffer
-	b.WriteString("RIFF")
-	le32(&b, 200)
-	b.WriteString("AVI LIST")
-	le32(&b, 68)
-	b.WriteString("hdrlavih")
-	le32(&b, 56)
-	for _, value := range []uint32{40000, 0, 0, 0, 50, 0, 1, 0, 64, 48, 0, 0, 0, 0} {
-		le32(&b, value)
+	const frames = 50
+	picture := JPEG(64, 48)
+	if len(picture)%2 == 1 {
+		picture = append(picture, 0)
 	}
-	return b.Bytes()
+	words := func(values ...uint32) []byte {
+		var b bytes.Buffer
+		for _, value := range values {
+			le32(&b, value)
+		}
+		return b.Bytes()
+	}
+	chunk := func(kind string, parts ...[]byte) []byte {
+		body := bytes.Join(parts, nil)
+		return append(append([]byte(kind), words(uint32(len(body)))...), body...)
+	}
+	list := func(kind string, parts ...[]byte) []byte {
+		return chunk("LIST", []byte(kind), bytes.Join(parts, nil))
+	}
+	most := uint32(len(picture))
+	stream := list("strl",
+		chunk("strh", []byte("vidsMJPG"), words(0, 0, 0, 1, 25, 0, frames, most, 0xffffffff, 0, 0, 48<<16|64)),
+		chunk("strf", words(40, 64, 48, 24<<16|1), []byte("MJPG"), words(64*48*3, 0, 0, 0, 0)))
+	header := list("hdrl", chunk("avih", words(40000, 0, 0, 0x10, frames, 0, 1, most, 64, 48, 0, 0, 0, 0)), stream)
+	var data, index [][]byte
+	for i := range uint32(frames) {
+		data = append(data, chunk("00dc", picture))
+		index = append(index, []byte("00dc"), words(0x10, 4+i*(most+8), most))
+	}
+	return chunk("RIFF", []byte("AVI "), header, list("movi", data...), chunk("idx1", index...))
 }
 
 // wmv is the header of 2.5 seconds, 64 by 48.
@@ -211,3 +231,10 @@ func le32(b *bytes.Buffer, value uint32) { b.Write(binary.LittleEndian.AppendUin
 
 // Near compares durations to a millisecond.
 func Near(a, b float64) bool { return math.Abs(a-b) < 0.0015 }
+
+// Filling begins the data of an MP4: a box that takes size bytes, and so many
+// of its zeros.
+func Filling(zeros, size int) []byte {
+	b := binary.BigEndian.AppendUint32(nil, uint32(size))
+	return append(append(b, "mdat"...), make([]byte, zeros)...)
+}

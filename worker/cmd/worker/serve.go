@@ -38,6 +38,7 @@ func serve(ctx context.Context) (code int) {
 	}
 	defer func() { _ = sync() }()
 	redis.LogTo(log)
+	slog.SetDefault(log) //nolint:forbidigo // the SDK of Cloudinary writes through package log
 	child, err := supervise.Inherit()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker: "+err.Error())

@@ -1,0 +1,151 @@
+package localdisk
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/draw"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"math"
+	"os"
+
+	"golang.org/x/image/webp"
+
+	"github.com/etrainer/backend/pkg/mediafile"
+)
+
+// maxMemory is how much a picture may need in memory to be redrawn. A file of
+// some kilobytes can need a gigabyte.
+const maxMemory = 96 << 20
+
+// errKept: the picture stays as it is.
+var errKept = errors.New("the picture is not redrawn")
+
+// painter draws one picture in several sizes.
+type painter struct{ source image.Image }
+
+// load decodes the picture, once.
+func (p *painter) load(o original) error {
+	if p.source != nil {
+		return nil
+	}
+	if o.info.Width == 0 || o.info.Memory > maxMemory {
+		return errKept
+	}
+	content, err := os.ReadFile(o.path)
+	if err != nil {
+		return gone(err)
+	}
+	switch o.format {
+	case mediafile.GIF:
+		if moving(content) {
+			return errKept
+		}
+		p.source, err = gif.Decode(bytes.NewReader(content))
+	case mediafile.WebP:
+		p.source, err = webp.Decode(bytes.NewReader(content))
+	case mediafile.PNG:
+		p.source, err = png.Decode(bytes.NewReader(content))
+	default:
+		p.source, err = jpeg.Decode(bytes.NewReader(content))
+	}
+	if err != nil {
+		return errKept
+	}
+	return nil
+}
+
+// moving reports whether a GIF has more than one frame, as far as its first
+// marks of frames tell.
+func moving(content []byte) bool {
+	return bytes.Count(content, []byte{0x21, 0xF9, 0x04}) > 1
+}
+
+// fill draws the middle of the picture in a size that is not greater: each new
+// pixel is the mean of those that it stands for. It works row by row, with no
+// memory beside the two pictures. (The scalers of x/image keep 32 bytes for
+// each pixel of a picture as wide as the new one and as high as the old one:
+// close to a gigabyte here.)
+func (p *painter) fill(width, height int) *image.RGBA {
+	from := p.source.Bounds()
+	step := min(float64(from.Dx())/float64(width), float64(from.Dy())/float64(height)) // old pixels for a new one
+	columns := cut(from.Dx(), width, step)
+	rows := cut(from.Dy(), height, step)
+	target := image.NewRGBA(image.Rect(0, 0, width, height))
+	old := image.NewRGBA(image.Rect(0, 0, from.Dx(), 1))
+	narrow, narrowed := make([]float32, 4*width), -1 // which old row is in narrow
+	sums := make([]float32, 4*width)
+	area := float32(step * step)
+	for y, s := range rows {
+		clear(sums)
+		for row := s.begin; row < s.end; row++ {
+			if row != narrowed {
+				draw.Draw(old, old.Rect, p.source, image.Pt(from.Min.X, from.Min.Y+row), draw.Src)
+				shrink(narrow, old.Pix, columns)
+				narrowed = row
+			}
+			weight := s.weight(row)
+			for i, value := range narrow {
+				sums[i] += weight * value
+			}
+		}
+		for i, sum := range sums {
+			target.Pix[y*target.Stride+i] = uint8(min(sum/area+0.5, 255))
+		}
+	}
+	return target
+}
+
+// shrink sums the pixels of a row that fall into each new one.
+func shrink(into []float32, pixels []uint8, columns []stretch) {
+	for x, s := range columns {
+		var r, g, b, a float32
+		for column := s.begin; column < s.end; column++ {
+			weight, pixel := s.weight(column), pixels[4*column:4*column+4]
+			r += weight * float32(pixel[0])
+			g += weight * float32(pixel[1])
+			b += weight * float32(pixel[2])
+			a += weight * float32(pixel[3])
+		}
+		into[4*x], into[4*x+1], into[4*x+2], into[4*x+3] = r, g, b, a
+	}
+}
+
+// stretch is the old pixels, from begin up to end, that a new one stands for.
+// The first and the last may count in part.
+type stretch struct {
+	begin, end  int
+	first, last float32
+}
+
+func (s stretch) weight(i int) float32 {
+	switch i {
+	case s.begin:
+		return s.first
+	case s.end - 1:
+		return s.last
+	default:
+		return 1
+	}
+}
+
+// cut divides the middle of a length into stretches of step pixels.
+func cut(length, into int, step float64) []stretch {
+	stretches := make([]stretch, into)
+	offset := (float64(length) - step*float64(into)) / 2
+	for i := range stretches {
+		from := max(offset+step*float64(i), 0)
+		to := min(from+step, float64(length))
+		s := stretch{begin: int(from), end: min(max(int(math.Ceil(to-1e-9)), int(from)+1), length)}
+		s.begin = min(s.begin, s.end-1)
+		s.first = float32(min(to, float64(s.begin+1)) - from)
+		s.last = s.first
+		if s.end-1 > s.begin {
+			s.last = float32(to - float64(s.end-1))
+		}
+		stretches[i] = s
+	}
+	return stretches
+}

@@ -1,0 +1,202 @@
+package localdisk_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/etrainer/backend/pkg/media"
+	"github.com/etrainer/backend/pkg/media/localdisk"
+	"github.com/etrainer/backend/pkg/media/mediatest"
+	"github.com/etrainer/backend/pkg/mediafile"
+)
+
+func open(t *testing.T) (store *localdisk.Store, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	store, err := localdisk.Open(dir, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store, dir
+}
+
+// put stores a picture.
+func put(t *testing.T, store *localdisk.Store, format mediafile.Format, content []byte) media.Asset {
+	t.Helper()
+	upload := mediatest.Received(t, media.Image, format)
+	if err := os.WriteFile(upload.Path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asset, err := store.Put(t.Context(), upload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return asset
+}
+
+func encode(t *testing.T, picture image.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, picture); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// TestStampede: many ask for the same new variant at once, and it is drawn
+// once.
+func TestStampede(t *testing.T) {
+	t.Parallel()
+	store, dir := open(t)
+	asset := put(t, store, mediafile.PNG, mediatest.PNG(400, 300))
+	address := make([]string, 16)
+	written := make([]time.Time, len(address))
+	var all sync.WaitGroup
+	for i := range address {
+		all.Go(func() {
+			made, err := store.Optimize(t.Context(), asset.Ref, media.Transform{Width: 77, Quality: "auto"})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			address[i] = made[0].URL
+			info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(made[0].URL[len(localdisk.Prefix):])))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			written[i] = info.ModTime()
+		})
+	}
+	all.Wait()
+	for i := range address {
+		if address[i] != address[0] || !written[i].Equal(written[0]) {
+			t.Errorf("call %d: %s of %s, the first: %s of %s", i, address[i], written[i], address[0], written[0])
+		}
+	}
+}
+
+// TestMeans: each new pixel is the mean of those that it stands for, and what
+// sticks out is cut on both sides alike.
+func TestMeans(t *testing.T) {
+	t.Parallel()
+	store, _ := open(t)
+	picture := image.NewNRGBA(image.Rect(0, 0, 8, 2)) // two columns of each of four colours
+	for x := range 8 {
+		for y := range 2 {
+			picture.SetNRGBA(x, y, color.NRGBA{R: uint8(x/2*60 + 10*(x%2)), G: 100, A: 250})
+		}
+	}
+	asset := put(t, store, mediafile.PNG, encode(t, picture))
+	for _, test := range []struct {
+		width, height int
+		red           []uint8 // of the first row
+	}{
+		{4, 1, []uint8{5, 65, 125, 185}},
+		{2, 1, []uint8{65, 125}},
+		{3, 2, []uint8{65, 95, 125}},
+	} {
+		made, err := store.Optimize(t.Context(), asset.Ref, media.Transform{Width: test.width, Height: test.height, Quality: "auto"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, _, err := store.Open(made[0].URL[len(localdisk.Prefix):])
+		if err != nil {
+			t.Fatal(err)
+		}
+		drawn, err := png.Decode(file)
+		_ = file.Close() // it was only read
+		if err != nil {
+			t.Fatal(err)
+		}
+		if drawn.Bounds().Dx() != test.width || drawn.Bounds().Dy() != test.height {
+			t.Errorf("%d by %d: the size is %v", test.width, test.height, drawn.Bounds())
+			continue
+		}
+		for x, red := range test.red {
+			got := color.NRGBAModel.Convert(drawn.At(x, 0)).(color.NRGBA) //nolint:forcetypeassert // the model's own
+			if max(got.R, red)-min(got.R, red) > 1 || got.A != 250 || max(got.G, 100)-min(got.G, 100) > 1 {
+				t.Errorf("%d by %d: pixel %d is %v, want red %d", test.width, test.height, x, got, red)
+			}
+		}
+	}
+}
+
+// TestHungryPictures: a file of some kilobytes that needs hundreds of megabytes
+// to be drawn is kept, and not drawn.
+func TestHungryPictures(t *testing.T) {
+	t.Parallel()
+	store, dir := open(t)
+	progressive := mediatest.JPEG(4, 4)
+	at := bytes.Index(progressive, []byte{0xff, 0xc0})
+	progressive[at+1] = 0xc2 // comes in passes
+	binary.BigEndian.PutUint16(progressive[at+5:], 6000)
+	binary.BigEndian.PutUint16(progressive[at+7:], 6000)
+	for name, test := range map[string]struct {
+		format  mediafile.Format
+		content []byte
+	}{
+		"deep PNG":         {mediafile.PNG, mediatest.ClaimingPNG(7000, 7000)},
+		"progressive JPEG": {mediafile.JPEG, progressive},
+	} {
+		upload := mediatest.Received(t, media.Image, test.format)
+		if err := os.WriteFile(upload.Path, test.content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		asset, err := store.Put(t.Context(), upload)
+		if err != nil || asset.Thumbnail != "" || asset.Width < 6000 {
+			t.Errorf("%s: %+v, %v", name, asset, err)
+		}
+		made, err := store.Optimize(t.Context(), asset.Ref, media.Transform{Width: 100, Quality: "auto"})
+		if err != nil || len(made) != 1 || made[0].URL != asset.URL || made[0].Width != asset.Width {
+			t.Errorf("%s: %+v, %v", name, made, err)
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Join(dir, "variants")); err != nil || len(entries) != 0 {
+		t.Errorf("variants: %v, %v", entries, err)
+	}
+}
+
+// TestVariantsGoWithThePicture, and are not made of one that is gone.
+func TestVariantsGoWithThePicture(t *testing.T) {
+	t.Parallel()
+	store, dir := open(t)
+	asset := put(t, store, mediafile.PNG, mediatest.PNG(400, 300))
+	if asset.Thumbnail == "" {
+		t.Fatal("there is no thumbnail")
+	}
+	if err := store.Delete(t.Context(), asset.Ref); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Optimize(t.Context(), asset.Ref, media.Transform{Width: 50, Quality: "auto"}); !errors.Is(err, media.ErrNotFound) {
+		t.Errorf("Optimize of a deleted picture: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "variants", "etrainer", "images", "*")); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// TestAttach opens what another process has made, and makes nothing.
+func TestAttach(t *testing.T) {
+	t.Parallel()
+	_, dir := open(t)
+	if _, err := localdisk.Attach(dir, time.Now); err != nil {
+		t.Error(err)
+	}
+	none := filepath.Join(dir, "none")
+	if _, err := localdisk.Attach(none, time.Now); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Attach: %v", err)
+	}
+	if _, err := os.Stat(none); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Attach made the folder: %v", err)
+	}
+}
