@@ -83,8 +83,12 @@ run-cluster: build ## the same with WORKER_COUNT processes of each (ENABLE_CLUST
 	@tools/run/both cluster
 
 .PHONY: run-production
-run-production: build ## the same with NODE_ENV=production and the settings of .env.production
+run-production: build ## the same with NODE_ENV=production and the settings of .env.production (make env)
 	@tools/run/both production
+
+.PHONY: run-nginx
+run-nginx: ## run nginx with TLS in front of it, on the certificate of tls/ or a self-made one (as root)
+	@tools/run/nginx
 
 .PHONY: migrate
 migrate: build ## bring the database of the environment to this schema; ARGS=plan shows what that does
@@ -105,7 +109,7 @@ bin/dev:
 ##@ Containers
 
 .PHONY: env
-env: ## make .env with random secrets; adds what is missing, changes nothing
+env: ## make .env and .env.production with random secrets; adds what is missing, changes nothing
 	@tools/run/env
 
 .PHONY: up

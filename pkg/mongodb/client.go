@@ -117,6 +117,9 @@ func (o Options) open(ctx context.Context, c candidate) (*Client, error) {
 
 // failed words an error of the driver, which may quote the address.
 func failed(c candidate, what string, err error) error {
+	if sentence := unreachable(c.Name, err); sentence != "" {
+		return &attemptError{text: redact.Text(sentence), err: err}
+	}
 	return &attemptError{text: fmt.Sprintf("%s of %s (%s): %s", what, c.Name, c.Host, redact.Text(err.Error())), err: err}
 }
 

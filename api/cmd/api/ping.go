@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/etrainer/backend/api/internal/config"
@@ -25,7 +24,7 @@ func ping(ctx context.Context, stderr io.Writer) int {
 	}
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	if err := askLive(ctx, "http://127.0.0.1:"+strconv.Itoa(listen.Port)+"/livez"); err != nil {
+	if err := askLive(ctx, "http://"+listen.LocalAddress()+"/livez"); err != nil {
 		fmt.Fprintln(stderr, "api:", err)
 		return lifecycle.ExitFailed
 	}

@@ -62,11 +62,21 @@ type Config struct {
 
 // Listen is the part of Config that the health check of a container needs.
 type Listen struct {
+	Host string `env:"API_HOST" help:"address that the port listens on; 127.0.0.1 = only the proxy on this machine reaches it; default every interface" example:"127.0.0.1"`
 	Port int `env:"PORT" envDefault:"8080" help:"port of the listener" unit:"port" example:"80"`
 }
 
 // Address is where the server listens.
-func (l Listen) Address() string { return ":" + strconv.Itoa(l.Port) }
+func (l Listen) Address() string { return net.JoinHostPort(l.Host, strconv.Itoa(l.Port)) }
+
+// LocalAddress is where a process on this machine reaches the server.
+func (l Listen) LocalAddress() string {
+	host := l.Host
+	if address := net.ParseIP(host); host == "" || address != nil && address.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, strconv.Itoa(l.Port))
+}
 
 // Validate reports every mistake, as config.Problem joined.
 func (l Listen) Validate() error {
