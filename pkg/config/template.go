@@ -54,7 +54,7 @@ func capital(text string) string {
 func comment(text string) string {
 	var b strings.Builder
 	length := 0
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		switch {
 		case length == 0:
 			b.WriteString("#")

@@ -181,13 +181,19 @@ func (n *Nginx) Log() []Line {
 // SelfMade writes a self-made certificate for 127.0.0.1 and its key.
 func SelfMade(t testing.TB, dir string, until time.Time) (certificate, key string, roots *x509.CertPool) {
 	t.Helper()
+	return SelfMadeFrom(t, dir, time.Now().Add(-48*time.Hour), until)
+}
+
+// SelfMadeFrom is SelfMade with the time from which it is valid.
+func SelfMadeFrom(t testing.TB, dir string, from, until time.Time) (certificate, key string, roots *x509.CertPool) {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "edge"},
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: until, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: from, NotAfter: until, IsCA: true, BasicConstraintsValid: true,
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)

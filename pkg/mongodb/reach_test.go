@@ -22,8 +22,11 @@ func TestWhyNoServerIsReached(t *testing.T) {
 	secondary = wiretest.New(t, func(command bson.Raw) bson.D {
 		<-started
 		return wiretest.Greet(command, bson.D{
-			{Key: "isWritablePrimary", Value: false}, {Key: "secondary", Value: true}, {Key: "setName", Value: "rs0"},
-			{Key: "me", Value: secondary.Host()}, {Key: "hosts", Value: bson.A{secondary.Host(), missing}},
+			{Key: "isWritablePrimary", Value: false},
+			{Key: "secondary", Value: true},
+			{Key: "setName", Value: "rs0"},
+			{Key: "me", Value: secondary.Host()},
+			{Key: "hosts", Value: bson.A{secondary.Host(), missing}},
 		}, nil)
 	})
 	ghost = wiretest.New(t, func(command bson.Raw) bson.D {

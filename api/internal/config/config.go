@@ -63,7 +63,7 @@ type Config struct {
 // Listen is the part of Config that the health check of a container needs.
 type Listen struct {
 	Host string `env:"API_HOST" help:"address that the port listens on; 127.0.0.1 = only the proxy on this machine reaches it; default every interface" example:"127.0.0.1"`
-	Port int `env:"PORT" envDefault:"8080" help:"port of the listener" unit:"port" example:"80"`
+	Port int    `env:"PORT" envDefault:"8080" help:"port of the listener" unit:"port" example:"80"`
 }
 
 // Address is where the server listens.

@@ -25,14 +25,19 @@ var apiProgram = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	program := filepath.Join(dir, "api")
-	build := exec.Command("go", "build", "-o", program, "./cmd/api")
-	build.Dir = edgetest.Root + "/api"
+	return build(dir, "api", "api")
+})
+
+// build makes a program of a module in a folder.
+func build(dir, module, name string) (string, error) {
+	program := filepath.Join(dir, name)
+	build := exec.Command("go", "build", "-o", program, "./cmd/"+name)
+	build.Dir = filepath.Join(edgetest.Root, module)
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the api: %w\n%s", err, out)
+		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
 	}
 	return program, nil
-})
+}
 
 // edge is an nginx and the apis behind it.
 type edge struct {

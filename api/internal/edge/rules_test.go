@@ -309,10 +309,12 @@ func TestRenderRefuses(t *testing.T) {
 	good, key, _ := edgetest.SelfMade(t, dir, time.Now().Add(time.Hour))
 	otherDir := t.TempDir()
 	expired, expiredKey, _ := edgetest.SelfMade(t, otherDir, time.Now().Add(-time.Hour))
+	early, earlyKey, _ := edgetest.SelfMadeFrom(t, t.TempDir(), time.Now().Add(time.Hour), time.Now().Add(2*time.Hour))
 	for name, test := range map[string]struct {
 		env  []string
 		want string
 	}{
+		"not yet valid":    {[]string{"NGINX_CERTIFICATE=" + early, "NGINX_CERTIFICATE_KEY=" + earlyKey}, "is not valid before "},
 		"no certificate":   {[]string{"NGINX_CERTIFICATE=/none.pem"}, "NGINX_CERTIFICATE /none.pem cannot be read; put the certificate chain there"},
 		"no PEM":           {[]string{"NGINX_CERTIFICATE=" + key}, "is not a certificate in PEM"},
 		"expired":          {[]string{"NGINX_CERTIFICATE=" + expired, "NGINX_CERTIFICATE_KEY=" + expiredKey}, "expired on "},

@@ -20,6 +20,7 @@ var leftOut = map[string]map[string]string{
 		"ENABLE_CLUSTERING": "more containers do the same", "WORKER_COUNT": "more containers do the same",
 		"MONGODB_FALLBACK": "there is one database",
 		"REDIS_HOST":       "REDIS_URL comes first", "REDIS_PORT": "REDIS_URL comes first", "REDIS_PASSWORD": "REDIS_URL comes first",
+		"API_HOST": "the port is not published, and nginx needs it",
 	},
 	"worker": {
 		"ENABLE_CLUSTERING": "more containers do the same", "WORKER_COUNT": "more containers do the same",

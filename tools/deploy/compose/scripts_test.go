@@ -81,7 +81,7 @@ func TestEnv(t *testing.T) {
 	if err := os.WriteFile(path, removed, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := makeEnv(dir); err != nil || said != ".env: added REDIS_PASSWORD\n" {
+	if said, err := makeEnv(dir); err != nil || said != ".env: added REDIS_PASSWORD\n.env.production: nothing is missing\n" {
 		t.Errorf("%q, %v", said, err)
 	}
 	third, err := os.ReadFile(path)
