@@ -51,7 +51,10 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 		return nil, err
 	}
 	counts, shared := counter(redisClient, log)
-	listener := server.New(server.Options{Address: cfg.Address(), Variable: "PORT", Open: child.Listener, DrainDelay: cfg.DrainDelay, Log: log})
+	listener := server.New(server.Options{
+		Address: cfg.Address(), Variable: "PORT", Open: child.Listener, DrainDelay: cfg.DrainDelay,
+		HeaderTimeout: cfg.HeaderTimeout, BodyTimeout: cfg.BodyTimeout, Log: log,
+	})
 	child.CountInFlight(listener.InFlight)
 	registry := metrics.New("api", log)
 	measure, err := middleware.Metrics(registry, time.Now)

@@ -73,6 +73,7 @@ type Options struct {
 // API is one instance of the api. Several on one database are replicas.
 type API struct {
 	URL      string
+	Handler  http.Handler // what answers at URL
 	Store    *mongoqueue.Store
 	Registry *mongofleet.Registry
 	Accounts *auth.Service
@@ -89,7 +90,7 @@ func Start(t testing.TB, db *mongo.Database, o Options) *API {
 		transport.CloseIdleConnections()
 		listener.Close()
 	})
-	return &API{URL: listener.URL, Store: store, Registry: registry, Accounts: accounts, client: &http.Client{Transport: transport}}
+	return &API{URL: listener.URL, Handler: handler, Store: store, Registry: registry, Accounts: accounts, client: &http.Client{Transport: transport}}
 }
 
 func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoqueue.Store, *mongofleet.Registry, *auth.Service) {

@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"sync"
@@ -198,29 +199,35 @@ func TestAuthorizationHeader(t *testing.T) {
 		status int
 		error  string
 	}{
-		"good":                    {"Bearer " + good, 200, ""},
-		"scheme is not looked at": {"Token " + good, 200, ""},
-		"more after it":           {"Bearer " + good + " x", 200, ""},
-		"made by hand":            {hs256(nil), 200, ""},
-		"missing":                 {"", 401, "Access Denied"},
-		"only a scheme":           {"Bearer", 401, "Token expired"},
-		"only a token":            {good, 401, "Token expired"},
-		"two spaces":              {"Bearer  " + good, 401, "Token expired"},
-		"garbage":                 {"Bearer x.y.z", 401, "Token expired"},
-		"changed":                 {"Bearer " + good[:len(good)-6] + "AAAAAA", 401, "Token expired"},
-		"refresh token":           {"Bearer " + text(login.JSON["refreshToken"]), 401, "Token expired"},
-		"expired":                 {hs256(jwt.MapClaims{"exp": time.Now().Add(-time.Second).Unix()}), 401, "Token expired"},
-		"without expiry":          {hs256(jwt.MapClaims{"exp": nil}), 401, "Token expired"},
-		"unknown type":            {hs256(jwt.MapClaims{"type": "reset"}), 401, "Token expired"},
-		"refresh by type":         {hs256(jwt.MapClaims{"type": "refresh"}), 401, "Token expired"},
-		"without session":         {hs256(jwt.MapClaims{"sid": nil}), 401, "Token expired"},
-		"without user":            {hs256(jwt.MapClaims{"id": nil}), 401, "Token expired"},
-		"operator as user":        {hs256(jwt.MapClaims{"id": map[string]any{"$gt": ""}}), 401, "Token expired"},
-		"other secret":            {"Bearer " + sign(t, jwt.SigningMethodHS256, []byte(apitest.RefreshSecret), access(nil)), 401, "Token expired"},
-		"HS512":                   {"Bearer " + sign(t, jwt.SigningMethodHS512, []byte(apitest.AccessSecret), access(nil)), 401, "Token expired"},
-		"unsigned":                {"Bearer " + sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, access(nil)), 401, "Token expired"},
-		"unknown user":            {hs256(jwt.MapClaims{"id": strings.Repeat("0", 24)}), 404, "User not found"},
-		"no id of a user":         {hs256(jwt.MapClaims{"id": "x"}), 404, "User not found"},
+		"good":                        {"Bearer " + good, 200, ""},
+		"scheme is not looked at":     {"Token " + good, 200, ""},
+		"more after it":               {"Bearer " + good + " x", 200, ""},
+		"made by hand":                {hs256(nil), 200, ""},
+		"missing":                     {"", 401, "Access Denied"},
+		"only a scheme":               {"Bearer", 401, "Token expired"},
+		"only a token":                {good, 401, "Token expired"},
+		"two spaces":                  {"Bearer  " + good, 401, "Token expired"},
+		"garbage":                     {"Bearer x.y.z", 401, "Token expired"},
+		"changed":                     {"Bearer " + good[:len(good)-6] + "AAAAAA", 401, "Token expired"},
+		"refresh token":               {"Bearer " + text(login.JSON["refreshToken"]), 401, "Token expired"},
+		"expired":                     {hs256(jwt.MapClaims{"exp": time.Now().Add(-time.Second).Unix()}), 401, "Token expired"},
+		"without expiry":              {hs256(jwt.MapClaims{"exp": nil}), 401, "Token expired"},
+		"unknown type":                {hs256(jwt.MapClaims{"type": "reset"}), 401, "Token expired"},
+		"refresh by type":             {hs256(jwt.MapClaims{"type": "refresh"}), 401, "Token expired"},
+		"without session":             {hs256(jwt.MapClaims{"sid": nil}), 401, "Token expired"},
+		"without user":                {hs256(jwt.MapClaims{"id": nil}), 401, "Token expired"},
+		"operator as user":            {hs256(jwt.MapClaims{"id": map[string]any{"$gt": ""}}), 401, "Token expired"},
+		"other secret":                {"Bearer " + sign(t, jwt.SigningMethodHS256, []byte(apitest.RefreshSecret), access(nil)), 401, "Token expired"},
+		"HS512":                       {"Bearer " + sign(t, jwt.SigningMethodHS512, []byte(apitest.AccessSecret), access(nil)), 401, "Token expired"},
+		"unsigned":                    {"Bearer " + sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, access(nil)), 401, "Token expired"},
+		"unsigned, by another case":   {"Bearer " + forged(t, `{"alg":"nOnE","typ":"JWT"}`, good, ""), 401, "Token expired"},
+		"unsigned, said to be HS256":  {"Bearer " + forged(t, `{"alg":"HS256","typ":"JWT"}`, good, ""), 401, "Token expired"},
+		"signature of another header": {"Bearer " + forged(t, `{"alg":"HS256","typ":"JWT","kid":"../../dev/null"}`, good, good), 401, "Token expired"},
+		"key in the header":           {"Bearer " + forged(t, `{"alg":"HS256","jwk":{"kty":"oct","k":"AA"}}`, good, good), 401, "Token expired"},
+		"RS256":                       {"Bearer " + forged(t, `{"alg":"RS256","typ":"JWT"}`, good, good), 401, "Token expired"},
+		"no algorithm":                {"Bearer " + forged(t, `{"typ":"JWT"}`, good, good), 401, "Token expired"},
+		"unknown user":                {hs256(jwt.MapClaims{"id": strings.Repeat("0", 24)}), 404, "User not found"},
+		"no id of a user":             {hs256(jwt.MapClaims{"id": "x"}), 404, "User not found"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -238,6 +245,21 @@ func TestAuthorizationHeader(t *testing.T) {
 			}
 		})
 	}
+}
+
+// forged puts another header before the content of a token, and the signature
+// of a token, or none, behind it.
+func forged(t *testing.T, header, token, signed string) string {
+	t.Helper()
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		t.Fatalf("token %q", token)
+	}
+	signature := ""
+	if signed != "" {
+		signature = strings.Split(signed, ".")[2]
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + parts[1] + "." + signature
 }
 
 // TestTokensOfTheNodeBackend uses tokens without a type: an access token has a

@@ -46,9 +46,11 @@ type Config struct {
 	UploadLimitMax    int      `env:"UPLOAD_RATE_LIMIT_MAX" envDefault:"20" help:"uploads of one client address in a window; 0 = no limit" unit:"requests" example:"100"`
 	StrictLimitMax    int      `env:"STRICT_RATE_LIMIT_MAX" envDefault:"5" help:"sensitive operations of one client address in an hour; 0 = no limit" unit:"requests" example:"10"`
 
-	BodyLimit  int64         `env:"BODY_LIMIT" envDefault:"10485760" help:"greatest JSON body" unit:"bytes" example:"1048576"`
-	Shutdown   time.Duration `env:"API_SHUTDOWN_TIMEOUT" envDefault:"30s" help:"how long requests may take to end when the process stops" example:"1m"`
-	DrainDelay time.Duration `env:"API_DRAIN_DELAY" envDefault:"0s" help:"how long /readyz fails before the port closes, for balancers that ask seldom" example:"5s"`
+	BodyLimit     int64         `env:"BODY_LIMIT" envDefault:"10485760" help:"greatest JSON body" unit:"bytes" example:"1048576"`
+	HeaderTimeout time.Duration `env:"API_HEADER_TIMEOUT" envDefault:"10s" help:"how long a client may take to send the header of a request" example:"5s"`
+	BodyTimeout   time.Duration `env:"API_BODY_TIMEOUT" envDefault:"30s" help:"how long a client may take to send a whole request; uploads may go on as long as something arrives" example:"1m"`
+	Shutdown      time.Duration `env:"API_SHUTDOWN_TIMEOUT" envDefault:"30s" help:"how long requests may take to end when the process stops" example:"1m"`
+	DrainDelay    time.Duration `env:"API_DRAIN_DELAY" envDefault:"0s" help:"how long /readyz fails before the port closes, for balancers that ask seldom" example:"5s"`
 
 	PrivateHost  string `env:"API_PRIVATE_HOST" envDefault:"127.0.0.1" help:"address that the private port listens on; 0.0.0.0 = every interface, for containers" example:"0.0.0.0"`
 	PrivatePort  int    `env:"API_PRIVATE_PORT" envDefault:"9090" help:"private port of /metrics, which is not authenticated; 0 = any free one" unit:"port" example:"9190"`
@@ -130,6 +132,7 @@ func (c Config) Validate() error {
 		c.Media.Validate(),
 		inRange("BODY_LIMIT", c.BodyLimit, 1<<10, 100<<20),
 		c.checkLimits(),
+		c.checkTimeouts(),
 		notNegative("API_SHUTDOWN_TIMEOUT", c.Shutdown),
 		notNegative("API_DRAIN_DELAY", c.DrainDelay),
 		c.checkZone(),
@@ -170,6 +173,18 @@ func (c Config) checkLimits() error {
 		inRange("UPLOAD_RATE_LIMIT_MAX", int64(c.UploadLimitMax), 0, most),
 		inRange("STRICT_RATE_LIMIT_MAX", int64(c.StrictLimitMax), 0, most),
 	)
+}
+
+func (c Config) checkTimeouts() error {
+	var problems []error
+	for variable, value := range map[string]time.Duration{"API_HEADER_TIMEOUT": c.HeaderTimeout, "API_BODY_TIMEOUT": c.BodyTimeout} {
+		if value < 100*time.Millisecond || value > 10*time.Minute {
+			problems = append(problems, config.Problem{
+				Variable: variable, Value: value.String(), Fault: "is out of range", Mend: "set it to a duration from 100ms to 10m, such as 10s",
+			})
+		}
+	}
+	return errors.Join(problems...)
 }
 
 func (c Config) checkZone() error {

@@ -14,12 +14,12 @@ import (
 	"github.com/etrainer/backend/pkg/drain"
 )
 
-// The times of the listener. A route that needs longer, such as an upload,
-// extends its own through http.ResponseController.
+// The times of the listener unless Options say otherwise. A route that needs
+// longer, such as an upload, extends its own through http.ResponseController.
 const (
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 30 * time.Second
-	writeTimeout      = 60 * time.Second
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = 30 * time.Second
+	writeTimeout  = 60 * time.Second
 	// idleTimeout is longer than the 60 s for which proxies keep connections, so
 	// that we are not the one who closes under a request.
 	idleTimeout    = 75 * time.Second
@@ -35,6 +35,9 @@ type Options struct {
 	// DrainDelay is how long Stop waits between Draining and the closing of the
 	// port, for balancers to notice.
 	DrainDelay time.Duration
+	// HeaderTimeout is how long a client may take to send a header, and
+	// BodyTimeout to send a whole request; 0 = 10 s and 30 s.
+	HeaderTimeout, BodyTimeout time.Duration
 	// Clock times the delay. nil = the real one.
 	Clock clockwork.Clock
 	// Open replaces the opening of Address; it may answer nil, to leave that to
@@ -64,6 +67,12 @@ type Server struct {
 func New(options Options) *Server {
 	if options.Clock == nil {
 		options.Clock = clockwork.NewRealClock()
+	}
+	if options.HeaderTimeout == 0 {
+		options.HeaderTimeout = headerTimeout
+	}
+	if options.BodyTimeout == 0 {
+		options.BodyTimeout = bodyTimeout
 	}
 	return &Server{options: options, real: http.NotFoundHandler(), failed: make(chan error, 1), turn: make(chan struct{}, 1)}
 }
@@ -108,8 +117,8 @@ func (s *Server) open(ctx context.Context, handler http.Handler) error {
 	base := context.WithoutCancel(ctx)
 	s.serving = drain.New(&http.Server{
 		Handler:           http.HandlerFunc(s.serveHTTP),
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
+		ReadHeaderTimeout: s.options.HeaderTimeout,
+		ReadTimeout:       s.options.BodyTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,

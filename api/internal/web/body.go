@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"reflect"
 	"strings"
 
@@ -67,11 +68,18 @@ func readAll(r *http.Request) ([]byte, error) {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, TooLarge(tooLarge.Limit)
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, errSlowBody
+	}
 	if err != nil {
 		return nil, errs.Wrap(errs.KindInvalid, err, "the body ended before it was complete; send it again")
 	}
 	return text, nil
 }
+
+// errSlowBody is the failure of a body that did not arrive in time. The
+// connection ends with it.
+var errSlowBody = errors.New("the body came too slowly")
 
 // TooLarge is the failure of a body over a limit in bytes.
 func TooLarge(limit int64) error {

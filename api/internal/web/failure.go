@@ -88,7 +88,8 @@ func fail(c *gin.Context, title string, err error) {
 		return
 	}
 	status, body := describe(err)
-	if errors.Is(c.Request.Context().Err(), context.Canceled) {
+	// The end of the time for a body ends the context, too; the client is there.
+	if errors.Is(c.Request.Context().Err(), context.Canceled) && !errors.Is(err, errSlowBody) {
 		status = statusGone
 	}
 	if body.Error == "" {
@@ -139,6 +140,8 @@ func classify(err error) (int, failureBody) {
 		return statuses[kind], body
 	}
 	switch {
+	case errors.Is(err, errSlowBody):
+		return http.StatusRequestTimeout, failureBody{Error: "Request timeout", Message: "the request came too slowly; send it again"}
 	case errors.Is(err, queue.ErrNotFound):
 		return http.StatusNotFound, failureBody{Error: "Job not found", Message: "no job has this id; it may have been deleted"}
 	case errors.Is(err, queue.ErrConflict):
