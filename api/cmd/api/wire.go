@@ -135,7 +135,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 
 	accounts := authmongo.New(database, clock.Now, log)
 	authRoutes, err := auth.NewService(accounts, accounts, tokens(cfg, clock), auth.NewPasswords(cfg.BcryptRounds),
-		auth.WithGoogle(auth.NewGoogle(cfg.GoogleUserInfo, nil)), auth.WithThrottle(p.counts, log),
+		auth.WithGoogle(auth.NewGoogle(auth.GoogleOptions{UserInfo: cfg.GoogleUserInfo, TokenInfo: cfg.GoogleTokenInfo, ClientIDs: cfg.GoogleClientIDs})), auth.WithThrottle(p.counts, log),
 		auth.WithAnnounce(cached.announce), auth.WithLog(log))
 	if err != nil {
 		return nil, errors.Join(err, client.Close(ctx))

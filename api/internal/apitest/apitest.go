@@ -120,7 +120,7 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 		secrets.RefreshSecret = []byte(RefreshSecret)
 	}
 	service, err := auth.NewService(accounts, accounts, auth.NewTokens(secrets), auth.NewPasswords(bcrypt.MinCost),
-		append([]auth.Option{auth.WithGoogle(auth.NewGoogle("http://google.test", noGoogle{})), auth.WithClock(o.Now)}, o.Auth...)...)
+		append([]auth.Option{auth.WithGoogle(auth.NewGoogle(auth.GoogleOptions{UserInfo: "http://google.test", Transport: noGoogle{}})), auth.WithClock(o.Now)}, o.Auth...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,8 +16,12 @@ import (
 	"github.com/etrainer/backend/pkg/errs"
 )
 
-// GoogleUserInfo is where Google tells whom an OAuth access token belongs to.
-const GoogleUserInfo = "https://www.googleapis.com/oauth2/v3/userinfo"
+// GoogleUserInfo is where Google tells whom an OAuth access token belongs to, and
+// GoogleTokenInfo for which client it was issued.
+const (
+	GoogleUserInfo  = "https://www.googleapis.com/oauth2/v3/userinfo"
+	GoogleTokenInfo = "https://oauth2.googleapis.com/tokeninfo" //nolint:gosec // an address, no credential
+)
 
 const (
 	// googleTimeout is how long Google may take; the mobile app waits ten seconds.
@@ -28,26 +34,42 @@ const (
 var (
 	errNoGoogleToken = web.Title("Google token is required", errs.Invalid("token", "Google token is required: send the OAuth access token as token"))
 	errGoogleRefused = web.Title("Google token refused", errs.Invalid("token", "Google does not accept this token: log in with Google again"))
+	errGoogleClient  = web.Title("Google token refused", errs.Invalid("token", "this Google token was issued to another application: log in with Google in this one"))
 	errGoogleEmail   = web.Title("Google token refused", errs.Invalid("token", "Google has not verified the e-mail address of this account, or the token does not include it: ask for the scope email"))
 	errGoogleAway    = web.Title("Google is not available", errs.New(errs.Upstream, "Google does not answer. Please try again."))
 )
 
-// Google asks Google whom a token belongs to.
-type Google struct {
-	endpoint string
-	client   *http.Client
+// GoogleOptions configure a Google. The zero value asks the real one, and takes
+// tokens that any application got.
+type GoogleOptions struct {
+	// UserInfo and TokenInfo replace the addresses of Google.
+	UserInfo, TokenInfo string
+	// ClientIDs are the OAuth clients whose tokens are accepted; none = all, as in
+	// the Node backend. An application of somebody else that a person logged in to
+	// could use their token here.
+	ClientIDs []string
+	// Transport replaces the default one.
+	Transport http.RoundTripper
 }
 
-// NewGoogle returns a Google. endpoint "" = GoogleUserInfo; transport nil = the
-// default one.
-func NewGoogle(endpoint string, transport http.RoundTripper) *Google {
-	if endpoint == "" {
-		endpoint = GoogleUserInfo
+// Google asks Google whom a token belongs to.
+type Google struct {
+	options GoogleOptions
+	client  *http.Client
+}
+
+// NewGoogle returns a Google.
+func NewGoogle(o GoogleOptions) *Google {
+	if o.UserInfo == "" {
+		o.UserInfo = GoogleUserInfo
 	}
-	client := &http.Client{Timeout: googleTimeout, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+	if o.TokenInfo == "" {
+		o.TokenInfo = GoogleTokenInfo
+	}
+	client := &http.Client{Timeout: googleTimeout, Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // a redirect would take the token elsewhere
 	}}
-	return &Google{endpoint: endpoint, client: client}
+	return &Google{options: o, client: client}
 }
 
 // googleProfile is what Google tells of a person.
@@ -67,38 +89,78 @@ func (f *flag) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// googleToken is what Google tells of a token.
+type googleToken struct {
+	Audience string `json:"aud"`
+	Party    string `json:"azp"` // the client that asked for it
+}
+
 // profile returns whom a token belongs to. It fails with errGoogleRefused,
-// errGoogleEmail or errGoogleAway. Causes never hold the token.
+// errGoogleClient, errGoogleEmail or errGoogleAway. Causes never hold the token.
 func (g *Google) profile(ctx context.Context, token string) (googleProfile, error) {
-	var profile googleProfile
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return profile, errGoogleRefused // no header can carry it
+		return googleProfile{}, errGoogleRefused // no header can carry it
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.endpoint, nil)
+	if err := g.checkClient(ctx, token); err != nil {
+		return googleProfile{}, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.options.UserInfo, nil)
 	if err != nil {
-		return profile, fmt.Errorf("ask Google: %w", err)
+		return googleProfile{}, fmt.Errorf("ask Google: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
-	request.Header.Set("Accept", "application/json")
-	reply, err := g.client.Do(request)
+	profile, err := ask[googleProfile](g.client, request)
 	if err != nil {
-		return profile, withCause(errGoogleAway, err)
+		return googleProfile{}, err
+	}
+	if !bool(profile.Verified) || !validEmail(profile.Email) {
+		return googleProfile{}, errGoogleEmail
+	}
+	return profile, nil
+}
+
+// checkClient refuses a token that was issued to a client that is not ours.
+func (g *Google) checkClient(ctx context.Context, token string) error {
+	if len(g.options.ClientIDs) == 0 {
+		return nil
+	}
+	// In the body: addresses stand in errors and logs.
+	form := strings.NewReader(url.Values{"access_token": {token}}.Encode())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, g.options.TokenInfo, form)
+	if err != nil {
+		return fmt.Errorf("ask Google: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	seen, err := ask[googleToken](g.client, request)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(g.options.ClientIDs, seen.Audience) {
+		return withCause(errGoogleClient, fmt.Errorf("audience %q, authorized party %q", seen.Audience, seen.Party))
+	}
+	return nil
+}
+
+// ask sends a request to Google and reads its answer.
+func ask[T any](client *http.Client, request *http.Request) (T, error) {
+	var answer T
+	request.Header.Set("Accept", "application/json")
+	reply, err := client.Do(request)
+	if err != nil {
+		return answer, withCause(errGoogleAway, err)
 	}
 	defer func() { _ = reply.Body.Close() }()
 	switch {
 	case reply.StatusCode == http.StatusOK:
 	case reply.StatusCode == http.StatusBadRequest, reply.StatusCode == http.StatusUnauthorized, reply.StatusCode == http.StatusForbidden:
-		return profile, withCause(errGoogleRefused, errors.New(reply.Status))
+		return answer, withCause(errGoogleRefused, errors.New(reply.Status))
 	default:
-		return profile, withCause(errGoogleAway, errors.New(reply.Status))
+		return answer, withCause(errGoogleAway, errors.New(reply.Status))
 	}
-	if err := json.NewDecoder(io.LimitReader(reply.Body, googleReplyLimit)).Decode(&profile); err != nil {
-		return profile, withCause(errGoogleAway, err)
+	if err := json.NewDecoder(io.LimitReader(reply.Body, googleReplyLimit)).Decode(&answer); err != nil {
+		return answer, withCause(errGoogleAway, err)
 	}
-	if !bool(profile.Verified) || !validEmail(profile.Email) {
-		return profile, errGoogleEmail
-	}
-	return profile, nil
+	return answer, nil
 }
 
 // google logs in whoever owns a Google token, and makes an account at the first

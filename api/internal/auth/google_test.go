@@ -16,7 +16,8 @@ import (
 )
 
 // google is a stand-in for Google: it answers each token in its own way.
-func google(t *testing.T) auth.Option {
+// It accepts tokens of some clients, or of all.
+func google(t *testing.T, clients ...string) auth.Option {
 	t.Helper()
 	hang := make(chan struct{})
 	answers := map[string]struct {
@@ -35,7 +36,29 @@ func google(t *testing.T) auth.Option {
 		"limited":    {429, `{}`},
 		"html":       {200, `<html>`},
 	}
+	issued := map[string]struct {
+		status int
+		body   string
+	}{
+		"an":         {200, `{"aud":"ours","azp":"ours","email":"an@gmail.com","expires_in":"3599"}`},
+		"text":       {200, `{"aud":"android","azp":"android"}`},
+		"known":      {200, `{"aud":"somebody else's","azp":"ours"}`},
+		"silent":     {200, `{}`},
+		"unverified": {200, `{"aud":"ours"}`},
+		"refused":    {400, `{"error":"invalid_token"}`},
+		"html":       {200, `<html>`},
+		"broken":     {503, ``},
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/tokeninfo" {
+			if r.Method != http.MethodPost || r.URL.RawQuery != "" {
+				t.Errorf("%s %s: the token may be in the address", r.Method, r.URL)
+			}
+			answer := issued[r.PostFormValue("access_token")]
+			w.WriteHeader(answer.status)
+			_, _ = w.Write([]byte(answer.body))
+			return
+		}
 		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		switch answer, ok := answers[token]; {
 		case ok:
@@ -55,7 +78,9 @@ func google(t *testing.T) auth.Option {
 		transport.CloseIdleConnections()
 		server.Close()
 	})
-	return auth.WithGoogle(auth.NewGoogle(server.URL+"/oauth2/v3/userinfo", transport))
+	return auth.WithGoogle(auth.NewGoogle(auth.GoogleOptions{
+		UserInfo: server.URL + "/oauth2/v3/userinfo", TokenInfo: server.URL + "/tokeninfo", ClientIDs: clients, Transport: transport,
+	}))
 }
 
 func TestGoogleLogin(t *testing.T) {
@@ -130,6 +155,25 @@ func TestGoogleFailures(t *testing.T) {
 	}
 	if reply := api.Post(t, "/api/auth/google", "", `{"token":{"$ne":null}}`); reply.Status != 400 {
 		t.Errorf("an operator: %d %s", reply.Status, reply.Text)
+	}
+}
+
+// TestGoogleClients accepts the tokens of two clients alone.
+func TestGoogleClients(t *testing.T) {
+	t.Parallel()
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{Auth: []auth.Option{google(t, "ours", "android")}})
+	const other = "this Google token was issued to another application: log in with Google in this one"
+	for token, want := range map[string]struct {
+		status  int
+		message string // "" = any
+	}{
+		"an": {200, ""}, "text": {200, ""}, "known": {400, other}, "silent": {400, other}, "unverified": {400, ""},
+		"refused": {400, ""}, "html": {502, ""}, "broken": {502, ""},
+	} {
+		reply := api.Post(t, "/api/auth/google", "", map[string]any{"token": token})
+		if message := text(reply.JSON["message"]); reply.Status != want.status || want.message != "" && message != want.message {
+			t.Errorf("%s: %d %s, want %d", token, reply.Status, reply.Text, want.status)
+		}
 	}
 }
 

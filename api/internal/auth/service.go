@@ -46,7 +46,7 @@ type Service struct {
 // lookups that are going on.
 func NewService(users Users, sessions Sessions, tokens *Tokens, passwords *Passwords, options ...Option) (*Service, error) {
 	s := &Service{
-		users: users, sessions: sessions, tokens: tokens, passwords: passwords, googleAPI: NewGoogle("", nil),
+		users: users, sessions: sessions, tokens: tokens, passwords: passwords, googleAPI: NewGoogle(GoogleOptions{}),
 		now: time.Now, log: slog.New(slog.DiscardHandler),
 	}
 	for _, option := range options {

@@ -37,6 +37,8 @@ type Config struct {
 	JWTRefreshExpires Lifetime      `env:"JWT_REFRESH_EXPIRES_IN" envDefault:"7d" help:"how long refresh tokens are valid; longer than access tokens" unit:"s, m, h, d or w" example:"30d"`
 	BcryptRounds      int           `env:"BCRYPT_ROUNDS" envDefault:"10" help:"cost of new password hashes; each step doubles the time of a login" unit:"powers of two, from 4 to 15" example:"12"`
 	GoogleUserInfo    string        `env:"GOOGLE_USERINFO_URL" help:"where to ask whom a Google token belongs to; default Google's own address" example:"https://www.googleapis.com/oauth2/v3/userinfo"`
+	GoogleTokenInfo   string        `env:"GOOGLE_TOKENINFO_URL" help:"where to ask for which client a Google token was issued; default Google's own address" example:"https://oauth2.googleapis.com/tokeninfo"`
+	GoogleClientIDs   []string      `env:"GOOGLE_CLIENT_IDS" help:"OAuth client ids of the apps whose Google tokens are accepted, with commas between; advisable, since without it a token that a person gave to any other app logs in here as well" example:"123-abc.apps.googleusercontent.com"`
 
 	AllowedOrigins    []string `env:"ALLOWED_ORIGINS" envDefault:"http://localhost:5173,http://localhost:8081" help:"web origins that browsers may call from, with commas between" example:"https://app.etrainer.example,https://admin.etrainer.example" production:"https://etrainer.example"`
 	TrustedProxies    []string `env:"TRUSTED_PROXIES" help:"addresses or networks of the proxies whose X-Forwarded-For counts, with commas between; default none" example:"10.0.0.0/8,127.0.0.1"`
@@ -122,7 +124,8 @@ func (c Config) Validate() error {
 		checkSecret("JWT_SECRET_KEY", c.JWTSecret),
 		checkSecret("JWT_REFRESH_SECRET", c.JWTRefreshSecret),
 		c.checkLifetimes(),
-		checkGoogle(c.GoogleUserInfo),
+		checkGoogle("GOOGLE_USERINFO_URL", c.GoogleUserInfo, "https://www.googleapis.com/oauth2/v3/userinfo"),
+		checkGoogle("GOOGLE_TOKENINFO_URL", c.GoogleTokenInfo, "https://oauth2.googleapis.com/tokeninfo"),
 		inRange("BCRYPT_ROUNDS", int64(c.BcryptRounds), int64(bcrypt.MinCost), 15),
 		inRange("API_PRIVATE_PORT", int64(c.PrivatePort), 0, 65535),
 		inRange("CACHE_TTL_SECONDS", int64(c.CacheTTL), 1, 86400),
@@ -209,12 +212,12 @@ func checkOrigins(origins []string) error {
 	return errors.Join(problems...)
 }
 
-func checkGoogle(address string) error {
+func checkGoogle(variable, address, example string) error {
 	u, err := url.Parse(address)
 	if address == "" || err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
 		return nil
 	}
-	return config.Problem{Variable: "GOOGLE_USERINFO_URL", Value: address, Fault: "is not an address", Mend: "leave it empty, or set it to one such as https://www.googleapis.com/oauth2/v3/userinfo"}
+	return config.Problem{Variable: variable, Value: address, Fault: "is not an address", Mend: "leave it empty, or set it to one such as " + example}
 }
 
 func checkProxies(proxies []string) error {
