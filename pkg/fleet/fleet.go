@@ -31,21 +31,25 @@ type Instance struct {
 	PID       int            `bson:"pid" json:"pid"`
 	Version   string         `bson:"version" json:"version"`
 	StartedAt time.Time      `bson:"startedAt" json:"startedAt"`
-	SeenAt    time.Time      `bson:"seenAt" json:"seenAt"`       // last heartbeat
-	ExpiresAt time.Time      `bson:"expiresAt" json:"expiresAt"` // dead when this has passed
-	Names     map[string]int `bson:"-" json:"names,omitempty"`   // job names it runs, with the limit of each in this process
-	InFlight  int            `bson:"inFlight" json:"inFlight"`   // leases held
-	Draining  bool           `bson:"draining" json:"draining"`   // finishing its work before it stops
+	SeenAt    time.Time      `bson:"seenAt" json:"seenAt"`                     // last heartbeat
+	ExpiresAt time.Time      `bson:"expiresAt" json:"expiresAt"`               // dead when this has passed
+	Names     map[string]int `bson:"-" json:"names,omitempty"`                 // job names it runs, with the limit of each in this process
+	InFlight  int            `bson:"inFlight" json:"inFlight"`                 // leases held by a worker, requests of an api
+	Memory    uint64         `bson:"memory" json:"memory"`                     // resident bytes
+	Parent    *Parent        `bson:"parent,omitempty" json:"parent,omitempty"` // nil = it has none
+	Draining  bool           `bson:"draining" json:"draining"`                 // finishing its work before it stops
 }
 
-// Busy reports whether the instance said that it holds leases.
+// Busy reports whether the instance said that it has work in hand: leases, where
+// it is a worker.
 func (i Instance) Busy() bool { return i.InFlight > 0 }
 
 // Registry keeps the instances. Times are the database server's.
 type Registry interface {
 	// Register writes the document of a new instance.
 	Register(ctx context.Context, self Instance) error
-	// Beat renews it: seenAt, expiresAt, inFlight and draining. It returns
+	// Beat renews it: seenAt, expiresAt, and what changes with time: inFlight,
+	// draining, memory and parent. It returns
 	// ErrDeclaredDead when the document is no longer there.
 	Beat(ctx context.Context, self Instance) error
 	// Leave removes it: the process stopped in good order.

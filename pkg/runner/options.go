@@ -8,6 +8,7 @@ import (
 
 	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/queue"
+	"github.com/etrainer/backend/pkg/supervise"
 	"github.com/etrainer/backend/pkg/wake"
 )
 
@@ -44,10 +45,12 @@ type Options struct {
 	PollInterval time.Duration
 	IdleInterval time.Duration
 
-	// Host, PID and Version describe this process to the fleet.
+	// Host, PID and Version describe this process to the fleet, and Parent its
+	// siblings; nil = it has none.
 	Host    string
 	PID     int
 	Version string
+	Parent  func() (supervise.Status, bool)
 
 	Clock   clockwork.Clock // nil = the real one
 	Log     *slog.Logger    // nil = nothing is logged

@@ -69,11 +69,11 @@ func (p *presence) register(ctx context.Context) error {
 	for name := range p.handlers {
 		names[name] = p.table.byName[name].limit
 	}
-	self := fleet.Instance{
+	self := (fleet.Instance{
 		ID:   fmt.Sprintf("%s%s:%d:%s", queue.HolderPrefix, p.options.Host, p.options.PID, hex.EncodeToString(suffix)),
 		Kind: fleet.Worker, Host: p.options.Host, PID: p.options.PID, Version: p.options.Version,
 		StartedAt: now, SeenAt: now, ExpiresAt: now.Add(idleExpiry), Names: names,
-	}
+	}).Measured(p.options.Parent)
 	if err := p.options.Registry.Register(ctx, self); err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (p *presence) beat(ctx context.Context) {
 	ctx, cancel := context.WithTimeoutCause(ctx, beatTimeout, errBeatTimeout)
 	defer cancel()
 	p.mu.Lock()
-	self := p.self
+	self := p.self.Measured(p.options.Parent)
 	p.mu.Unlock()
 	self.SeenAt = p.options.Now()
 	self.ExpiresAt, self.InFlight, self.Draining = self.SeenAt.Add(expiry), held, p.draining.Load()

@@ -2,6 +2,9 @@ package supervise
 
 import "runtime/metrics"
 
+// Resident is the memory of this process in bytes.
+func Resident() uint64 { return resident() }
+
 // fromRuntime is what Go has from the system, in bytes, where the system does
 // not tell what is resident.
 func fromRuntime() uint64 {

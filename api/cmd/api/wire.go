@@ -179,7 +179,9 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group.Add("job counts", counts)
 	group.Add("leaderboard", board)
 	group.Add("expired sessions", hooks{start: accounts.RemoveExpired})
-	group.Add("presence", presence.New(presence.Options{Registry: registry, ID: instance, Now: clock.Now, Log: log}))
+	group.Add("presence", presence.New(presence.Options{
+		Registry: registry, ID: instance, Parent: p.child.Status, InFlight: p.listener.InFlight, Now: clock.Now, Log: log,
+	}))
 	group.Add("listener", p.listener)
 	group.Add("readiness", p.child.Readiness())
 	return group, nil

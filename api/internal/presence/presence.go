@@ -13,6 +13,7 @@ import (
 
 	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/supervise"
 	"github.com/etrainer/backend/pkg/version"
 )
 
@@ -30,6 +31,11 @@ type Options struct {
 	Registry fleet.Registry
 	// ID is the name of this instance.
 	ID string
+	// Parent is what the parent of this process says of its children; nil = it has
+	// none.
+	Parent func() (supervise.Status, bool)
+	// InFlight is how many requests are being answered; nil = nobody counts.
+	InFlight func() int
 	// Now is the database server's clock, in which instances expire.
 	Now func() time.Time
 	// Clock times the heartbeats. nil = the real one.
@@ -84,6 +90,10 @@ func (s *Service) beat(ctx context.Context) {
 	defer cancel()
 	s.self.SeenAt = s.options.Now()
 	s.self.ExpiresAt = s.self.SeenAt.Add(lifetime)
+	s.self = s.self.Measured(s.options.Parent)
+	if s.options.InFlight != nil {
+		s.self.InFlight = s.options.InFlight()
+	}
 	err := fleet.ErrDeclaredDead
 	if s.registered {
 		err = s.options.Registry.Beat(ctx, s.self)

@@ -16,6 +16,7 @@ import (
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/lifecycle/lifecycletest"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/supervise"
 )
 
 func TestMain(m *testing.M) { mongotest.Main(m) }
@@ -44,7 +45,8 @@ func start(t *testing.T, registry fleet.Registry) (*presence.Service, *clockwork
 	t.Helper()
 	clock, calls := clockwork.NewFakeClock(), make(chan string, 100)
 	service := presence.New(presence.Options{
-		Registry: watched{registry, calls}, ID: self, Now: clock.Now, Clock: clock, Log: slog.New(slog.DiscardHandler),
+		Registry: watched{registry, calls}, ID: self, InFlight: func() int { return 3 },
+		Parent: func() (supervise.Status, bool) { return supervise.Status{MasterPID: 7}, true }, Now: clock.Now, Clock: clock, Log: slog.New(slog.DiscardHandler),
 	})
 	if err := service.Start(t.Context()); err != nil {
 		t.Fatalf("Start: %v", err)
@@ -88,7 +90,8 @@ func TestPresence(t *testing.T) {
 	service, clock, calls := start(t, registry)
 	want(t, calls, "register")
 	found := instances(t, registry)
-	if len(found) != 1 || found[0].ID != self || found[0].Kind != fleet.API || found[0].PID != os.Getpid() || found[0].Host == "" || found[0].Version == "" {
+	if len(found) != 1 || found[0].ID != self || found[0].Kind != fleet.API || found[0].PID != os.Getpid() || found[0].Host == "" || found[0].Version == "" ||
+		found[0].Memory == 0 || found[0].InFlight != 3 || found[0].Parent == nil || found[0].Parent.PID != 7 {
 		t.Fatalf("instances = %+v", found)
 	}
 	if lifetime := found[0].ExpiresAt.Sub(found[0].SeenAt); lifetime != time.Minute {

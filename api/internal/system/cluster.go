@@ -1,12 +1,14 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -32,7 +34,7 @@ type sibling struct {
 	IsDead   bool    `json:"isDead"`
 	Restarts int     `json:"restarts"`         // ends that nobody asked for
 	Uptime   float64 `json:"uptime"`           // seconds
-	Memory   uint64  `json:"memory,omitempty"` // resident bytes; a parent knows
+	Memory   uint64  `json:"memory,omitempty"` // resident bytes
 	InFlight int     `json:"inFlight"`         // requests at its last report
 }
 
@@ -46,9 +48,23 @@ type instance struct {
 	State     string         `json:"state"` // online or draining
 	StartedAt web.Instant    `json:"startedAt"`
 	SeenAt    web.Instant    `json:"seenAt"` // last heartbeat
+	Uptime    float64        `json:"uptime"` // seconds
+	Memory    uint64         `json:"memory"` // resident bytes at the last heartbeat
 	Names     map[string]int `json:"names"`  // job names that it runs, with the limit of each
 	InFlight  int            `json:"inFlight"`
-	Self      bool           `json:"self"` // the process that answers
+	ParentPID int            `json:"parent_pid"` // 0 = it was not started by a parent
+	Self      bool           `json:"self"`       // the process that answers
+}
+
+// supervisor is a parent of the fleet, by what the youngest heartbeat of its
+// children says.
+type supervisor struct {
+	Host     string      `json:"host"`
+	PID      int         `json:"pid"`
+	Kind     fleet.Kind  `json:"kind"`
+	Version  string      `json:"version"`
+	SeenAt   web.Instant `json:"seenAt"`
+	Children []sibling   `json:"children"`
 }
 
 type clusterReply struct {
@@ -59,16 +75,23 @@ type clusterReply struct {
 	ProcessID         int         `json:"process_id"`
 	Timestamp         web.Instant `json:"timestamp"`
 	Instances         []instance  `json:"instances"` // all of the fleet, oldest first
+	// Parents are the supervising processes of the fleet.
+	Parents []supervisor `json:"parents"`
 }
 
 func (h *Handler) clusterStatus(c *gin.Context) error {
-	instances, state, err := h.fleet(c.Request.Context())
+	living, err := h.living(c.Request.Context())
 	if err != nil {
 		return err
 	}
+	state, now := h.siblings(living), h.parts.Now()
+	instances := make([]instance, len(living))
+	for n, i := range living {
+		instances[n] = view(i, h.parts.Instance, now)
+	}
 	return web.JSON(c, http.StatusOK, clusterReply{
 		Message: "Cluster status retrieved", Cluster: state, ClusteringEnabled: h.supervised() || state.WorkerCount > 1,
-		WorkerID: h.parts.Instance, ProcessID: os.Getpid(), Timestamp: h.now(), Instances: instances,
+		WorkerID: h.parts.Instance, ProcessID: os.Getpid(), Timestamp: web.Instant(now), Instances: instances, Parents: parents(living),
 	})
 }
 
@@ -81,31 +104,43 @@ func (h *Handler) supervised() bool {
 	return told
 }
 
-// fleet reads the collection of live processes, which has one small document for
-// each.
-func (h *Handler) fleet(ctx context.Context) ([]instance, cluster, error) {
+// living reads the collection of live processes, which has one small document for
+// each. What this process knows of itself and its parent is newer than its own
+// document.
+func (h *Handler) living(ctx context.Context) ([]fleet.Instance, error) {
 	all, err := h.parts.Fleet.Instances(ctx)
 	if err != nil {
-		return nil, cluster{}, err
+		return nil, err
 	}
-	now, instances := h.parts.Now(), []instance{}
-	state := cluster{MasterPID: os.Getpid(), Workers: []sibling{}}
-	host, _ := os.Hostname() // without one nobody is a sibling
+	now, living := h.parts.Now(), []fleet.Instance{}
 	for _, i := range all {
-		if !i.ExpiresAt.After(now) {
+		switch {
+		case !i.ExpiresAt.After(now):
 			continue
+		case i.ID == h.parts.Instance:
+			i = i.Measured(h.parts.Parent)
+			i.SeenAt = now
 		}
-		seen := view(i, h.parts.Instance)
-		instances = append(instances, seen)
-		if i.Kind == fleet.API && i.Host == host {
-			state.Workers = append(state.Workers, sibling{
-				ID: i.ID, PID: i.PID, State: seen.State, Uptime: now.Sub(i.StartedAt).Seconds(), InFlight: i.InFlight,
-			})
-		}
+		living = append(living, i)
 	}
+	return living, nil
+}
+
+// siblings is the cluster of this process, of those that live.
+func (h *Handler) siblings(living []fleet.Instance) cluster {
 	if h.parts.Parent != nil {
 		if told, ok := h.parts.Parent(); ok {
-			return instances, children(told), nil
+			return children(told)
+		}
+	}
+	now, state := h.parts.Now(), cluster{MasterPID: os.Getpid(), Workers: []sibling{}}
+	host, _ := os.Hostname() // without one nobody is a sibling
+	for _, i := range living {
+		if i.Kind == fleet.API && i.Host == host {
+			seen := view(i, h.parts.Instance, now)
+			state.Workers = append(state.Workers, sibling{
+				ID: i.ID, PID: i.PID, State: seen.State, Uptime: seen.Uptime, Memory: i.Memory, InFlight: i.InFlight,
+			})
 		}
 	}
 	slices.SortFunc(state.Workers, func(a, b sibling) int { return strings.Compare(a.ID, b.ID) })
@@ -113,7 +148,38 @@ func (h *Handler) fleet(ctx context.Context) ([]instance, cluster, error) {
 	if state.WorkerCount > 1 {
 		state.MasterPID = os.Getppid()
 	}
-	return instances, state, nil
+	return state
+}
+
+// parents lists the parents that instances tell of, each once.
+func parents(living []fleet.Instance) []supervisor {
+	type process struct {
+		host string
+		pid  int
+	}
+	youngest := map[process]fleet.Instance{}
+	for _, i := range living {
+		if i.Parent == nil {
+			continue
+		}
+		at := process{i.Host, i.Parent.PID}
+		if known, ok := youngest[at]; !ok || i.SeenAt.After(known.SeenAt) {
+			youngest[at] = i
+		}
+	}
+	list := make([]supervisor, 0, len(youngest))
+	for at, i := range youngest {
+		parent := supervisor{Host: at.host, PID: at.pid, Kind: i.Kind, Version: i.Version, SeenAt: web.Instant(i.SeenAt), Children: make([]sibling, len(i.Parent.Children))}
+		for n, child := range i.Parent.Children {
+			parent.Children[n] = sibling{
+				ID: strconv.Itoa(child.ID), PID: child.PID, State: child.State, IsDead: child.IsDead,
+				Restarts: child.Restarts, Uptime: child.Uptime, Memory: child.Memory, InFlight: child.InFlight,
+			}
+		}
+		list = append(list, parent)
+	}
+	slices.SortFunc(list, func(a, b supervisor) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.PID, b.PID)) })
+	return list
 }
 
 // children shows what a parent says.
@@ -128,10 +194,14 @@ func children(told supervise.Status) cluster {
 	return state
 }
 
-func view(i fleet.Instance, self string) instance {
+func view(i fleet.Instance, self string, now time.Time) instance {
 	state := "online"
 	if i.Draining {
 		state = "draining"
+	}
+	parent := 0
+	if i.Parent != nil {
+		parent = i.Parent.PID
 	}
 	names := i.Names
 	if names == nil {
@@ -140,6 +210,7 @@ func view(i fleet.Instance, self string) instance {
 	return instance{
 		ID: i.ID, Kind: i.Kind, Host: i.Host, PID: i.PID, Version: i.Version, State: state,
 		StartedAt: web.Instant(i.StartedAt), SeenAt: web.Instant(i.SeenAt),
-		Names: names, InFlight: i.InFlight, Self: i.ID == self,
+		Uptime: max(now.Sub(i.StartedAt).Seconds(), 0), Memory: i.Memory,
+		Names: names, InFlight: i.InFlight, ParentPID: parent, Self: i.ID == self,
 	}
 }

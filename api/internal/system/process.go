@@ -129,10 +129,11 @@ type metricsMemory struct {
 }
 
 func (h *Handler) metrics(c *gin.Context) error {
-	_, state, err := h.fleet(c.Request.Context())
+	living, err := h.living(c.Request.Context())
 	if err != nil {
 		return err
 	}
+	state := h.siblings(living)
 	m := heap()
 	return web.JSON(c, http.StatusOK, metricsReply{
 		Message: "Performance metrics retrieved",

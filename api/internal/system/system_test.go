@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/api/internal/apitest"
@@ -79,10 +80,17 @@ func TestClusterStatusListsTheLiving(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
+	under := func(restarts int) *fleet.Parent {
+		return &fleet.Parent{PID: 70, Children: []fleet.Child{
+			{ID: 1, PID: 8, State: "ready", Uptime: 60, Memory: 5 << 20, InFlight: 2},
+			{ID: 2, State: "waiting", IsDead: true, Restarts: restarts},
+		}}
+	}
 	for _, i := range []fleet.Instance{
 		{ID: apitest.Instance, Kind: fleet.API, Host: host, PID: os.Getpid(), StartedAt: now.Add(-3 * time.Hour), ExpiresAt: now.Add(time.Hour)},
 		{ID: "api@sibling", Kind: fleet.API, Host: host, PID: 7, StartedAt: now.Add(-2 * time.Hour), ExpiresAt: now.Add(time.Hour), Draining: true},
-		{ID: "worker@far", Kind: fleet.Worker, Host: "far", PID: 8, StartedAt: now.Add(-time.Hour), ExpiresAt: now.Add(time.Hour), Names: map[string]int{"send mail": 5}, InFlight: 2},
+		{ID: "worker@far", Kind: fleet.Worker, Host: "far", PID: 8, StartedAt: now.Add(-time.Hour), ExpiresAt: now.Add(time.Hour), SeenAt: now.Add(-time.Second), Names: map[string]int{"send mail": 5}, InFlight: 2, Memory: 5 << 20, Version: "1.2.3", Parent: under(3)},
+		{ID: "worker@late", Kind: fleet.Worker, Host: "far", PID: 9, StartedAt: now.Add(-time.Minute), ExpiresAt: now.Add(time.Hour), SeenAt: now.Add(-time.Minute), Version: "1.2.2", Parent: under(1)},
 		{ID: "worker@dead", Kind: fleet.Worker, StartedAt: now, ExpiresAt: now.Add(-time.Second)},
 	} {
 		if err := api.Registry.Register(t.Context(), i); err != nil {
@@ -91,7 +99,7 @@ func TestClusterStatusListsTheLiving(t *testing.T) {
 	}
 	reply := api.Get(t, "/api/system/cluster/status", api.Token(t, "admin@example.com"))
 	instances, _ := reply.At("instances").([]any)
-	if len(instances) != 3 || reply.At("cluster", "worker_count") != 2.0 || reply.At("clustering_enabled") != true || reply.At("process_id") != float64(os.Getpid()) {
+	if len(instances) != 4 || reply.At("cluster", "worker_count") != 2.0 || reply.At("clustering_enabled") != true || reply.At("process_id") != float64(os.Getpid()) {
 		t.Fatalf("cluster: %s", reply.Text)
 	}
 	self, _ := instances[0].(map[string]any)
@@ -99,6 +107,22 @@ func TestClusterStatusListsTheLiving(t *testing.T) {
 	far, _ := instances[2].(map[string]any)
 	if self["self"] != true || sibling["state"] != "draining" || sibling["self"] != false || far["inFlight"] != 2.0 || far["names"].(map[string]any)["send mail"] != 5.0 {
 		t.Errorf("instances: %v", instances)
+	}
+	if memory, _ := self["memory"].(float64); memory < 1<<20 {
+		t.Errorf("this process has %v bytes", self["memory"])
+	}
+	if uptime, _ := far["uptime"].(float64); far["memory"] != float64(5<<20) || far["parent_pid"] != 70.0 || self["parent_pid"] != 0.0 || uptime < 3600 || uptime > 3700 {
+		t.Errorf("far: %v", far)
+	}
+	want := []any{map[string]any{
+		"host": "far", "pid": 70.0, "kind": "worker", "version": "1.2.3", "seenAt": now.Add(-time.Second).UTC().Format("2006-01-02T15:04:05.000Z"),
+		"children": []any{
+			map[string]any{"id": "1", "pid": 8.0, "state": "ready", "isDead": false, "restarts": 0.0, "uptime": 60.0, "memory": float64(5 << 20), "inFlight": 2.0},
+			map[string]any{"id": "2", "pid": 0.0, "state": "waiting", "isDead": true, "restarts": 3.0, "uptime": 0.0, "inFlight": 0.0},
+		},
+	}}
+	if diff := cmp.Diff(want, reply.At("parents")); diff != "" {
+		t.Errorf("parents, by the youngest heartbeat (-want +got):\n%s", diff)
 	}
 }
 

@@ -81,7 +81,8 @@ func TestBeat(t *testing.T) {
 	r, _ := newRegistry(t)
 	w := worker("worker@1", start)
 	register(t, r, w)
-	w.SeenAt, w.ExpiresAt, w.InFlight, w.Draining = start.Add(2*time.Second), start.Add(8*time.Second), 3, true
+	w.SeenAt, w.ExpiresAt, w.InFlight, w.Draining, w.Memory = start.Add(2*time.Second), start.Add(8*time.Second), 3, true, 5<<30
+	w.Parent = &fleet.Parent{PID: 6, Children: []fleet.Child{{ID: 1, PID: 7, State: "ready", Restarts: 2, Uptime: 1.5, Memory: 5 << 30, InFlight: 3}, {ID: 2, State: "resting", IsDead: true}}}
 	told := w
 	told.Names, told.Host = nil, "other" // a beat renews, and describes nothing
 	if err := r.Beat(t.Context(), told); err != nil {
@@ -89,6 +90,13 @@ func TestBeat(t *testing.T) {
 	}
 	if diff := cmp.Diff([]fleet.Instance{w}, listed(t, r)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	w.Parent = nil // it has none any more
+	if err := r.Beat(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]fleet.Instance{w}, listed(t, r)); diff != "" {
+		t.Errorf("without a parent (-want +got):\n%s", diff)
 	}
 	if !listed(t, r)[0].Busy() {
 		t.Error("an instance with leases is not busy")

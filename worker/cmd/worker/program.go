@@ -16,6 +16,7 @@ import (
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/pkg/redis"
 	"github.com/etrainer/backend/pkg/runner"
+	"github.com/etrainer/backend/pkg/supervise"
 	"github.com/etrainer/backend/pkg/version"
 	"github.com/etrainer/backend/pkg/wake"
 	"github.com/etrainer/backend/pkg/wake/rediswake"
@@ -32,6 +33,7 @@ type program struct {
 	cfg     *config.Config
 	log     *slog.Logger
 	metrics *metrics.Registry
+	child   *supervise.Child // nil = this process has no parent
 
 	client atomic.Pointer[mongodb.Client]
 	redis  *redis.Client
@@ -105,7 +107,7 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 		Store: store, Settings: store, Registry: mongofleet.New(db, clock.Now), Now: clock.Now,
 		Handlers: p.handlers(client, clock, store),
 		Slots:    p.cfg.Slots, PerName: p.cfg.PerName, PollInterval: time.Duration(p.cfg.PollInterval), IdleInterval: p.cfg.IdleInterval,
-		Host: host, PID: os.Getpid(), Version: version.Version, Log: p.log, Metrics: runner.NewMetrics(p.metrics),
+		Host: host, PID: os.Getpid(), Version: version.Version, Parent: p.child.Status, Log: p.log, Metrics: runner.NewMetrics(p.metrics),
 	}
 	parts := lifecycle.NewGroup(p.log)
 	parts.Add("clock", clock)

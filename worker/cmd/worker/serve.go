@@ -58,7 +58,7 @@ func serve(ctx context.Context) (code int) {
 	if child != nil {
 		host, port = "127.0.0.1", 0 // the parent has the private port, and asks here
 	}
-	p := &program{cfg: &cfg, log: log, metrics: registry}
+	p := &program{cfg: &cfg, log: log, metrics: registry, child: child}
 	private := probe.New(host, port, p.ready, registry.Handler(), log)
 	group := lifecycle.NewGroup(log)
 	group.Add("probe", private) // answers before the database does
