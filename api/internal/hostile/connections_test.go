@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +76,7 @@ func (c *connection) send(text string) {
 func (c *connection) ended() string {
 	c.t.Helper()
 	text, err := io.ReadAll(c)
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.t.Fatalf("the connection is still open; it has %q", text)
 	}
 	return string(text) // a reset is an end as well

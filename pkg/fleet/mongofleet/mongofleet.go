@@ -60,7 +60,7 @@ func (r *Registry) Beat(ctx context.Context, self fleet.Instance) error {
 		{Key: "expiresAt", Value: self.ExpiresAt},
 		{Key: "inFlight", Value: self.InFlight},
 		{Key: "draining", Value: self.Draining},
-		{Key: "memory", Value: int64(self.Memory)}, //nolint:gosec // less than 8 EiB
+		{Key: "memory", Value: int64(self.Memory)},
 		{Key: "parent", Value: self.Parent},
 	}}})
 	if err != nil {
