@@ -230,7 +230,7 @@ func TestPeersRescueTheDead(t *testing.T) {
 	}
 	eventually(t, "the dead is buried", func() bool {
 		instances, err := registry.Instances(t.Context())
-		return err == nil && len(instances) == 1 && instances[0].ID == r.Instance()
+		return err == nil && len(instances) == 1 && instances[0].ID == r.Instance() && instances[0].Memory > 0
 	})
 }
 
