@@ -55,15 +55,22 @@ type Nginx struct {
 	process  *Process
 }
 
-// Start runs an nginx in front of some addresses, until the test ends.
-// settings are variables of nginx/render.
+// Start runs an nginx in front of some addresses, until the test ends, with a
+// certificate made by itself. settings are variables of nginx/render.
 func Start(t testing.TB, upstream []string, settings ...string) *Nginx {
 	t.Helper()
+	dir := t.TempDir()
+	certificate, key, roots := SelfMade(t, dir, time.Now().Add(time.Hour))
+	return StartWith(t, dir, certificate, key, roots, upstream, settings...)
+}
+
+// StartWith is Start with a folder for its files, and a certificate and its key
+// in PEM that roots vouch for.
+func StartWith(t testing.TB, dir, certificate, key string, roots *x509.CertPool, upstream []string, settings ...string) *Nginx {
+	t.Helper()
 	NeedsNginx(t)
-	n := &Nginx{t: t, Dir: t.TempDir(), HTTPPort: FreePort(t), HTTPSPort: FreePort(t), StatusPort: FreePort(t)}
+	n := &Nginx{t: t, Dir: dir, Roots: roots, HTTPPort: FreePort(t), HTTPSPort: FreePort(t), StatusPort: FreePort(t)}
 	n.URL = "https://127.0.0.1:" + n.HTTPSPort
-	var certificate, key string
-	certificate, key, n.Roots = SelfMade(t, n.Dir, time.Now().Add(time.Hour))
 	n.settings = append([]string{
 		"NGINX_HTTP_PORT=" + n.HTTPPort, "NGINX_HTTPS_PORT=" + n.HTTPSPort, "NGINX_STATUS_ADDRESS=127.0.0.1:" + n.StatusPort,
 		"NGINX_CERTIFICATE=" + certificate, "NGINX_CERTIFICATE_KEY=" + key, "NGINX_ACME_ROOT=" + n.Dir,
@@ -155,6 +162,12 @@ type Line struct {
 	Status    int    `json:"status"`
 	Upstream  string `json:"upstream"` // all that were asked, with ", " between
 	TLS       string `json:"tls"`
+
+	// Of each that was asked, with ", " between.
+	UpstreamStatus   string `json:"upstream_status"`
+	UpstreamConnect  string `json:"upstream_connect_s"`
+	UpstreamHeader   string `json:"upstream_header_s"`
+	UpstreamDuration string `json:"upstream_duration_s"`
 }
 
 // Log reads the access log.

@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/etrainer/backend/pkg/edgetest"
 )
 
 // share is how many requests each api got so far, by address. A request that
@@ -223,18 +221,4 @@ func connections(t *testing.T, e *edge) int {
 	var active, accepts, handled, requests, reading, writing, waiting int
 	_, _ = fscan(reply.Body, &active, &accepts, &handled, &requests, &reading, &writing, &waiting)
 	return writing - 1 // this very request is being written too
-}
-
-// Old nginx cannot resolve names again: render says so.
-func TestResolverNeedsARecentNginx(t *testing.T) {
-	t.Parallel()
-	edgetest.NeedsNginx(t)
-	certificate, key, _ := edgetest.SelfMade(t, t.TempDir(), time.Now().Add(time.Hour))
-	dir := t.TempDir()
-	out, err := edgetest.Render(t, dir, []string{
-		"NGINX_CERTIFICATE=" + certificate, "NGINX_CERTIFICATE_KEY=" + key, "NGINX_UPSTREAM=api:8080", "NGINX_RESOLVER=127.0.0.11",
-	})
-	if err != nil && !strings.Contains(out, "NGINX_RESOLVER needs nginx 1.27.3 or later and this is ") {
-		t.Errorf("render: %v %s", err, out)
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -12,11 +14,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/etrainer/backend/pkg/edgetest"
+	"github.com/etrainer/backend/pkg/media/mediatest"
+	"github.com/etrainer/backend/pkg/mediafile"
 )
 
 // fscan reads the numbers of nginx's status page.
@@ -111,10 +116,20 @@ func TestRequestID(t *testing.T) {
 		id := reply.Header.Get("X-Request-Id")
 		e.Until("it is logged", func() bool {
 			return slices.ContainsFunc(e.Log(), func(l edgetest.Line) bool {
-				return l.RequestID == id && l.ClientIP == "127.0.0.1" && l.Status == 200 && l.TLS == "TLSv1.3" && l.Upstream != ""
+				return l.RequestID == id && l.ClientIP == "127.0.0.1" && l.Status == 200 && l.TLS == "TLSv1.3" && l.Upstream != "" && timed(l)
 			})
 		})
 	}
+}
+
+// timed reports whether a line tells how long each part took.
+func timed(l edgetest.Line) bool {
+	for _, text := range []string{l.UpstreamConnect, l.UpstreamHeader, l.UpstreamDuration} {
+		if seconds, err := strconv.ParseFloat(text, 64); err != nil || seconds < 0 {
+			return false
+		}
+	}
+	return l.UpstreamStatus == "200"
 }
 
 func TestTLS(t *testing.T) {
@@ -245,6 +260,48 @@ func TestUploadsStream(t *testing.T) {
 	}
 }
 
+// The largest film that the api takes passes, and nothing of it is kept by the
+// edge on the way.
+func TestLargestUpload(t *testing.T) {
+	t.Parallel()
+	e := start(t, 1)
+	client := e.Client()
+	account := `{"name":"Anna","email":"a@example.com","password":"correct horse"}`
+	var token string
+	for _, path := range []string{"/api/auth/register", "/api/auth/login"} {
+		request := e.request(http.MethodPost, path, strings.NewReader(account))
+		request.Header.Set("Content-Type", "application/json")
+		_, body, text := e.fetch(client, request)
+		if token, _ = body["token"].(string); body["error"] != nil {
+			t.Fatalf("%s: %s", path, text)
+		}
+	}
+	const size = 100 << 20
+	film := mediatest.Sample(mediafile.MP4)
+	rest := size - len(film)
+	film = append(film, byte(rest>>24), byte(rest>>16), byte(rest>>8), byte(rest), 'f', 'r', 'e', 'e') // a box that players skip
+	reader, writer := io.Pipe()
+	form := multipart.NewWriter(writer)
+	go func() {
+		part, err := form.CreateFormFile("video", "a.mp4")
+		if err == nil {
+			_, err = io.Copy(part, io.MultiReader(bytes.NewReader(film), io.LimitReader(spaces{}, size-int64(len(film)))))
+		}
+		_ = writer.CloseWithError(errors.Join(err, form.Close()))
+	}()
+	request := e.request(http.MethodPost, "/api/uploads/videos", reader)
+	request.Header.Set("Content-Type", form.FormDataContentType())
+	request.Header.Set("Authorization", "Bearer "+token)
+	reply, _, text := e.fetch(client, request)
+	if reply.StatusCode != http.StatusOK && reply.StatusCode != http.StatusCreated {
+		t.Errorf("%d %s, want it to be taken", reply.StatusCode, text)
+	}
+	logged, err := os.ReadFile(filepath.Join(e.Dir, "error.log"))
+	if err != nil || bytes.Contains(logged, []byte("buffered to a temporary file")) {
+		t.Errorf("the edge has kept the upload: %s %v", logged, err)
+	}
+}
+
 // A client that sends its header drop by drop is cut off.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
@@ -275,6 +332,86 @@ func TestSlowClient(t *testing.T) {
 			}
 			_, _ = io.WriteString(connection, "X-A: b\r\n")
 		}
+	}
+}
+
+// A client that stops in the middle of its body is cut off.
+func TestSilentClient(t *testing.T) {
+	t.Parallel()
+	e := start(t, 1)
+	connection, err := tls.Dial("tcp", net.JoinHostPort("127.0.0.1", e.HTTPSPort), &tls.Config{RootCAs: e.Roots})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = connection.Close() }()
+	if _, err := io.WriteString(connection, "POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	if err := connection.SetReadDeadline(time.Now().Add(edgetest.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(connection)
+	if errors.Is(err, os.ErrDeadlineExceeded) || len(text) > 0 {
+		t.Errorf("%q, %v; want the end of the connection", text, err)
+	}
+}
+
+// The console is for networks that the operator names, and metrics are for
+// nobody.
+func TestClosedPaths(t *testing.T) {
+	t.Parallel()
+	e := start(t, 1, "NGINX_CONSOLE_ALLOW=192.0.2.0/24 198.51.100.7")
+	for path, test := range map[string]struct {
+		status int
+		title  string
+	}{
+		"/console": {403, "Forbidden"}, "/Console/jobs": {403, "Forbidden"}, "/metrics": {404, "Route not found"}, "/METRICS/x": {404, "Route not found"},
+	} {
+		reply, body, text := e.fetch(e.Client(), e.request(http.MethodGet, path, nil))
+		if reply.StatusCode != test.status || body["error"] != test.title || body["message"] == nil {
+			t.Errorf("%s: %d %s, want %d %s", path, reply.StatusCode, text, test.status, test.title)
+		}
+	}
+	e.Until("it is logged", func() bool { return len(e.Log()) >= 5 })
+	for _, line := range e.Log() {
+		if line.Path != "/livez" && line.Upstream != "" {
+			t.Errorf("%s reached the api", line.Path)
+		}
+	}
+}
+
+// What is not HTTP, or too long, is answered in JSON as all else.
+func TestMalformedRequests(t *testing.T) {
+	t.Parallel()
+	e := start(t, 1)
+	for name, test := range map[string]struct {
+		request string
+		status  string
+	}{
+		"no HTTP":         {"hello\r\n\r\n", "400"},
+		"no host name":    {"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "400"},
+		"a long address":  {"GET /" + strings.Repeat("x", 20<<10) + " HTTP/1.1\r\nHost: localhost\r\n\r\n", "431"},
+		"a long header":   {"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + strings.Repeat("x", 20<<10) + "\r\n\r\n", "431"},
+		"without a host":  {"GET / HTTP/1.1\r\n\r\n", "400"},
+		"many headers":    {"GET / HTTP/1.1\r\nHost: localhost\r\n" + strings.Repeat("X-A: "+strings.Repeat("x", 4<<10)+"\r\n", 20) + "\r\n", "431"},
+		"a negative body": {"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", "400"},
+	} {
+		connection, err := tls.Dial("tcp", net.JoinHostPort("127.0.0.1", e.HTTPSPort), &tls.Config{RootCAs: e.Roots})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(connection, test.request) // it may be refused before its end
+		reply, err := http.ReadResponse(bufio.NewReader(connection), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var body struct{ Error, Message string }
+		err = json.NewDecoder(reply.Body).Decode(&body)
+		if !strings.HasPrefix(reply.Status, test.status) || err != nil || body.Error == "" || body.Message == "" {
+			t.Errorf("%s: %s %+v %v, want %s in JSON", name, reply.Status, body, err, test.status)
+		}
+		_ = connection.Close()
 	}
 }
 
