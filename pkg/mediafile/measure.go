@@ -22,9 +22,19 @@ type Info struct {
 	// Duration is in seconds, of sounds and films; 0 = the container does not
 	// tell.
 	Duration float64
+	// Turn is how a JPEG lies in its file, as Exif counts: 1 = upright, 2 to 4
+	// mirrored or upside down, 5 to 8 on its side. 0 = it is no JPEG. Width and
+	// Height are those of the upright picture.
+	Turn int
 	// Memory is how many bytes it takes to decode a picture, estimated upwards.
 	Memory int64
 }
+
+// onItsSide is the first Turn that swaps the sides.
+const onItsSide = 5
+
+// Sideways reports whether the picture lies on its side in the file.
+func (i Info) Sideways() bool { return i.Turn >= onItsSide }
 
 // MaxPixels is how many pixels a picture may have. A file of a few kilobytes
 // can claim more than any memory holds.
@@ -82,6 +92,12 @@ func measureImage(file io.ReaderAt, info *Info) error {
 	}
 	info.Width, info.Height = config.Width, config.Height
 	info.Memory = int64(config.Width) * int64(config.Height) * memoryOf(file, info, config.ColorModel) / 2
+	if info.Format == JPEG {
+		info.Turn = readJPEG(file, info.Size).turn
+	}
+	if info.Sideways() {
+		info.Width, info.Height = info.Height, info.Width
+	}
 	return nil
 }
 

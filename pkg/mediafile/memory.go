@@ -1,7 +1,6 @@
 package mediafile
 
 import (
-	"encoding/binary"
 	"image/color"
 	"io"
 )
@@ -10,7 +9,7 @@ import (
 func memoryOf(file io.ReaderAt, info *Info, model color.Model) int64 {
 	switch info.Format {
 	case JPEG:
-		return jpegMemory(file, info.Size)
+		return readJPEG(file, info.Size).memory
 	case GIF: // an index into a palette
 		return 2 * 1
 	case WebP: // four bytes, and the planes that they are made of
@@ -34,34 +33,6 @@ func bytesOf(model color.Model) int64 {
 		}
 		return 4
 	}
-}
-
-// The most of a JPEG: three colours without saving, and all coefficients.
-const mostOfJPEG = 2 * (3 + 3*4)
-
-// maxSegments bounds the walk to the frame header.
-const maxSegments = 1024
-
-// jpegMemory looks at the frame header: how many samples there are of a colour,
-// and whether the picture comes in passes, for which the decoder keeps the
-// coefficients, four bytes each.
-func jpegMemory(file io.ReaderAt, size int64) int64 {
-	at := int64(2)
-	for range maxSegments {
-		head := readAt(file, at, 4)
-		if len(head) < 4 || head[0] != 0xff || at > size {
-			return mostOfJPEG
-		}
-		if head[1] == 0xff { // padding
-			at++
-			continue
-		}
-		if head[1] >= 0xc0 && head[1] <= 0xc2 {
-			return frameMemory(readAt(file, at+4, 6+3*4), head[1] == 0xc2)
-		}
-		at += 2 + int64(binary.BigEndian.Uint16(head[2:]))
-	}
-	return mostOfJPEG
 }
 
 // frameMemory reads the sampling factors of up to four colours.

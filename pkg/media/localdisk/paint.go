@@ -24,7 +24,18 @@ const maxMemory = 96 << 20
 var errKept = errors.New("the picture is not redrawn")
 
 // painter draws one picture in several sizes.
-type painter struct{ source image.Image }
+type painter struct {
+	source image.Image
+	info   mediafile.Info
+}
+
+// draw draws the picture in a size, upright.
+func (p *painter) draw(width, height int) *image.RGBA {
+	if p.info.Sideways() {
+		return upright(p.fill(height, width), p.info.Turn)
+	}
+	return upright(p.fill(width, height), p.info.Turn)
+}
 
 // load decodes the picture, once.
 func (p *painter) load(o original) error {
@@ -34,6 +45,7 @@ func (p *painter) load(o original) error {
 	if o.info.Width == 0 || o.info.Memory > maxMemory {
 		return errKept
 	}
+	p.info = o.info
 	content, err := os.ReadFile(o.path)
 	if err != nil {
 		return gone(err)
@@ -148,4 +160,40 @@ func cut(length, into int, step float64) []stretch {
 		stretches[i] = s
 	}
 	return stretches
+}
+
+// upright turns a picture as Exif says.
+func upright(lying *image.RGBA, turn int) *image.RGBA {
+	if turn <= 1 {
+		return lying
+	}
+	w, h := lying.Rect.Dx(), lying.Rect.Dy()
+	size := image.Rect(0, 0, w, h)
+	if (mediafile.Info{Turn: turn}).Sideways() {
+		size = image.Rect(0, 0, h, w)
+	}
+	standing := image.NewRGBA(size)
+	for y := range size.Dy() {
+		for x := range size.Dx() {
+			fromX, fromY := x, y
+			switch turn {
+			case 2:
+				fromX = w - 1 - x
+			case 3:
+				fromX, fromY = w-1-x, h-1-y
+			case 4:
+				fromY = h - 1 - y
+			case 5:
+				fromX, fromY = y, x
+			case 6:
+				fromX, fromY = y, h-1-x
+			case 7:
+				fromX, fromY = w-1-y, h-1-x
+			case 8:
+				fromX, fromY = w-1-y, x
+			}
+			copy(standing.Pix[standing.PixOffset(x, y):][:4], lying.Pix[lying.PixOffset(fromX, fromY):][:4])
+		}
+	}
+	return standing
 }

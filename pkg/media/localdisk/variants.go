@@ -167,7 +167,7 @@ func (s *Store) makeVariant(o original, drawn *painter, t media.Transform) (stri
 	if err := drawn.load(o); err != nil {
 		return "", err
 	}
-	target := drawn.fill(t.Box(o.info.Width, o.info.Height))
+	target := drawn.draw(t.Box(o.info.Width, o.info.Height))
 	name := variantName(t.Within(o.info.Width, o.info.Height))
 	write := func(w io.Writer) error { return png.Encode(w, target) }
 	extension := ".png"

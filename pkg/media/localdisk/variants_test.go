@@ -6,6 +6,7 @@ import (
 	"errors"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -127,6 +128,70 @@ func TestMeans(t *testing.T) {
 			if max(got.R, red)-min(got.R, red) > 1 || got.A != 250 || max(got.G, 100)-min(got.G, 100) > 1 {
 				t.Errorf("%d by %d: pixel %d is %v, want red %d", test.width, test.height, x, got, red)
 			}
+		}
+	}
+}
+
+// TestUpright: what a telephone took on its side is drawn upright. The picture in
+// the file is red on the left and blue on the right, dark above and light below.
+func TestUpright(t *testing.T) {
+	t.Parallel()
+	store, _ := open(t)
+	lying := image.NewRGBA(image.Rect(0, 0, 80, 40))
+	for x := range 80 {
+		for y := range 40 {
+			c := color.RGBA{R: 100, A: 255}
+			if x >= 40 {
+				c = color.RGBA{B: 100, A: 255}
+			}
+			if y >= 20 {
+				c.R, c.G, c.B = c.R*2, 0, c.B*2
+			}
+			lying.SetRGBA(x, y, c)
+		}
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, lying, &jpeg.Options{Quality: 100}); err != nil {
+		t.Fatal(err)
+	}
+	const red, blue, dark, light = "red", "blue", "dark ", "light "
+	for turn, want := range map[uint16][2]string{ // the upper left and the lower right corner
+		1: {dark + red, light + blue}, 2: {dark + blue, light + red}, 3: {light + blue, dark + red}, 4: {light + red, dark + blue},
+		5: {dark + red, light + blue}, 6: {light + red, dark + blue}, 7: {light + blue, dark + red}, 8: {dark + blue, light + red},
+	} {
+		asset := put(t, store, mediafile.JPEG, mediatest.Turned(b.Bytes(), turn))
+		width, height := 40, 20
+		if turn > 4 {
+			width, height = height, width
+		}
+		made, err := store.Optimize(t.Context(), asset.Ref, media.Transform{Width: width, Quality: "100"})
+		if err != nil || asset.Width != 2*width || made[0].Width != width || made[0].Height != height {
+			t.Errorf("turn %d: %+v, %v, of %d by %d", turn, made, err, asset.Width, asset.Height)
+			continue
+		}
+		file, _, err := store.Open(made[0].URL[len(localdisk.Prefix):])
+		if err != nil {
+			t.Fatal(err)
+		}
+		drawn, err := jpeg.Decode(file)
+		_ = file.Close() // it was only read
+		if err != nil || drawn.Bounds().Dx() != width || drawn.Bounds().Dy() != height {
+			t.Errorf("turn %d: %v, %v", turn, drawn.Bounds(), err)
+			continue
+		}
+		corner := func(x, y int) string {
+			r, _, b, _ := drawn.At(x, y).RGBA()
+			name, shade := red, dark
+			if b > r {
+				name = blue
+			}
+			if max(r, b)>>8 > 150 {
+				shade = light
+			}
+			return shade + name
+		}
+		if got := [2]string{corner(2, 2), corner(width-3, height-3)}; got != want {
+			t.Errorf("turn %d: the corners are %v, want %v", turn, got, want)
 		}
 	}
 }

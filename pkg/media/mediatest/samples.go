@@ -83,6 +83,14 @@ func JPEG(width, height int) []byte {
 	return encode(func(b *bytes.Buffer) error { return jpeg.Encode(b, picture(width, height), nil) })
 }
 
+// Turned is a JPEG that says how it lies in the file, as Exif counts.
+func Turned(jpg []byte, turn uint16) []byte {
+	exif := []byte("\xff\xe1\x00\x22Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00")
+	exif = binary.LittleEndian.AppendUint16(exif, turn)
+	exif = append(exif, 0, 0, 0, 0, 0, 0) // the rest of the value, and no further directory
+	return bytes.Join([][]byte{jpg[:2], exif, jpg[2:]}, nil)
+}
+
 // ClaimingPNG is a PNG of a few bytes that claims to have a size.
 func ClaimingPNG(width, height uint32) []byte {
 	b := PNG(1, 1)
