@@ -133,10 +133,10 @@ func (h *Handler) read(c *gin.Context, s slot) ([]received, error) {
 
 func (s slot) check(field string, have int) error {
 	if !slices.Contains(s.fields, field) {
-		return web.Title(s.failed, errs.Invalid(shorten(field), "Unexpected field"))
+		return web.Title(s.failed, web.Mend(errs.Invalid(shorten(field), "Unexpected field"), "send files in the field %q", s.fields[0]))
 	}
 	if have == s.most {
-		return web.Title(s.failed, errs.Invalid(field, "Too many files"))
+		return web.Title(s.failed, web.Mend(errs.Invalid(field, "Too many files"), "send %d at the most", s.most))
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func (h *Handler) readFile(s slot, part *multipart.Part) (received, error) {
 	}
 	switch {
 	case size > limit:
-		return got, web.Title(s.failed, errs.Invalid(part.FormName(), "File too large"))
+		return got, web.Title(s.failed, web.Mend(errs.Invalid(part.FormName(), "File too large"), "send %d bytes at the most", limit))
 	case err != nil && isOurs(err):
 		return got, fmt.Errorf("receive a file: %w", err)
 	case err != nil:

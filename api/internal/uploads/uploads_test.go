@@ -8,9 +8,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -176,15 +178,30 @@ func TestWhatIsRefused(t *testing.T) {
 		"film as a sound":    {"audio", []part{{"audio", "a.m4a", mediatest.Sample(mediafile.MP4)}}, "Audio upload failed", "Only audio files are allowed"},
 		"empty":              {"images", []part{{"images", "a.png", nil}}, "Image upload failed", "Only image files are allowed"},
 		"pixels":             {"images", []part{{"images", "a.png", mediatest.ClaimingPNG(50000, 50000)}}, "Image upload failed", "the picture has more than 50 million pixels; send another one"},
-		"too large":          {"images", []part{{"images", "a.png", append(bytes.Clone(png), make([]byte, 10<<20)...)}}, "Image upload failed", "File too large"},
-		"too many":           {"images", []part{{"images", "1", png}, {"images", "2", png}, {"images", "3", png}, {"images", "4", png}, {"images", "5", png}, {"images", "6", png}}, "Image upload failed", "Too many files"},
-		"field":              {"images", []part{{"pictures", "a.png", png}}, "Image upload failed", "Unexpected field"},
 		"one bad of two":     {"images", []part{{"images", "a.png", png}, {"images", "b.png", svg}}, "Image upload failed", "Only image files are allowed"},
 		"no sound":           {"audio", nil, "No audio file provided", "No audio file provided"},
 	} {
 		reply := f.upload(t, test.route, f.user, test.parts...)
 		if reply.Status != http.StatusBadRequest || reply.At("error") != test.error || reply.At("message") != test.message {
 			t.Errorf("%s: %d %s", name, reply.Status, reply.Text)
+		}
+	}
+	// The texts are those of the Node backend; the details tell what to do.
+	for message, test := range map[string]struct {
+		parts         []part
+		field, detail string
+	}{
+		"File too large":   {[]part{{"images", "a.png", append(bytes.Clone(png), make([]byte, 10<<20)...)}}, "images", "File too large: send 10485760 bytes at the most"},
+		"Too many files":   {slices.Repeat([]part{{"images", "a.png", png}}, 6), "images", "Too many files: send 5 at the most"},
+		"Unexpected field": {[]part{{"pictures", "a.png", png}}, "pictures", `Unexpected field: send files in the field "images"`},
+	} {
+		reply := f.upload(t, "images", f.user, test.parts...)
+		want := []any{map[string]any{"field": test.field, "message": test.detail}}
+		if reply.Status != http.StatusBadRequest || reply.At("error") != "Image upload failed" || reply.At("message") != message {
+			t.Errorf("%s: %d %s", message, reply.Status, reply.Text)
+		}
+		if diff := cmp.Diff(want, reply.At("details")); diff != "" {
+			t.Errorf("%s: details (-want +got):\n%s", message, diff)
 		}
 	}
 	body, contentType := form(part{"images", "a.png", png})

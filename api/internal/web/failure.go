@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -62,6 +63,20 @@ func (t titled) Unwrap() error { return t.error }
 // Title gives a failure of the caller the `error` text that the contract
 // fixes for it. Its kind and message stay.
 func Title(title string, err error) error { return titled{title, err} }
+
+// mended is a failure with a way out.
+type mended struct {
+	mend string
+	error
+}
+
+func (m mended) Unwrap() error { return m.error }
+
+// Mend tells in the `details` of a failure that names a field what to do about
+// it. The `message`, which clients of the Node backend know, stays.
+func Mend(err error, format string, args ...any) error {
+	return mended{fmt.Sprintf(format, args...), err}
+}
 
 // delayed is a failure that will not last.
 type delayed struct {
@@ -135,7 +150,11 @@ func classify(err error) (int, failureBody) {
 	if kind := errs.KindOf(err); kind != errs.Internal {
 		body := failureBody{Error: titles[kind], Message: errs.MessageOf(err)}
 		if field := errs.FieldOf(err); field != "" {
-			body.Details = []Violation{{field, body.Message}}
+			detail := body.Message
+			if m, ok := errors.AsType[mended](err); ok {
+				detail += ": " + m.mend
+			}
+			body.Details = []Violation{{field, detail}}
 		}
 		return statuses[kind], body
 	}
