@@ -83,6 +83,34 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// Rows that cannot be right stop nothing, and each is counted.
+func TestBadRows(t *testing.T) {
+	t.Parallel()
+	b := notifytest.New(t, ten)
+	users := b.Insert("users",
+		bson.D{{Key: "fcmToken", Value: "good"}},
+		bson.D{{Key: "fcmToken", Value: nil}, {Key: "createdAt", Value: nil}},
+		bson.D{{Key: "fcmToken", Value: 7}, {Key: "createdAt", Value: "long ago"}},
+		bson.D{{Key: "fcmToken", Value: "flag"}, {Key: "notificationsEnabled", Value: "no"}},
+		bson.D{{Key: "expoPushToken", Value: "nonsense"}},
+		bson.D{{Key: "_id", Value: "a text"}, {Key: "fcmToken", Value: "foreign-id"}},
+	)
+	b.Insert("practicehistories",
+		bson.D{{Key: "user", Value: "nobody"}, {Key: "endTime", Value: b.Now()}},
+		bson.D{{Key: "user", Value: users[0]}, {Key: "endTime", Value: int64(1754300000000)}},
+	)
+	b.Insert("notifications", bson.D{{Key: "user", Value: users[0]}, {Key: "title", Value: title}, {Key: "createdAt", Value: "today"}})
+	got := run(b)
+	if got.TotalUsers != 5 || got.Inactive != 5 || got.OptedOut != 1 || got.SentCount != 1 || got.InAppCount != 4 || got.WithoutDevice != 2 || got.Failures["invalid_token"] != 1 {
+		t.Errorf("the result is %+v", got)
+	}
+	for kind, want := range map[string]int{"foreign_id": 1, "unreadable_token": 1, "unreadable_flag": 1} {
+		if got.BadRows[kind] != want {
+			t.Errorf("%s: %d, want %d", kind, got.BadRows[kind], want)
+		}
+	}
+}
+
 // Once in seven days, whatever the schedule.
 func TestOnceAWeek(t *testing.T) {
 	t.Parallel()
