@@ -84,7 +84,14 @@ func (l Listen) LocalAddress() string {
 
 // Validate reports every mistake, as config.Problem joined.
 func (l Listen) Validate() error {
-	return inRange("PORT", int64(l.Port), 1, 65535)
+	return errors.Join(l.checkHost(), inRange("PORT", int64(l.Port), 1, 65535))
+}
+
+func (l Listen) checkHost() error {
+	if l.Host == "" || l.Host == "localhost" || net.ParseIP(l.Host) != nil {
+		return nil
+	}
+	return config.Problem{Variable: "API_HOST", Value: l.Host, Fault: "is not an address of this machine", Mend: "set it to one such as 127.0.0.1, or leave it empty for every interface"}
 }
 
 // PrivateAddress is where the private port listens.

@@ -65,6 +65,22 @@ func TestOtherNamesAndForms(t *testing.T) {
 	}
 }
 
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string][2]string{
+		"":          {":8080", "127.0.0.1:8080"},
+		"0.0.0.0":   {"0.0.0.0:8080", "127.0.0.1:8080"},
+		"::":        {"[::]:8080", "127.0.0.1:8080"},
+		"127.0.0.1": {"127.0.0.1:8080", "127.0.0.1:8080"},
+		"10.0.0.5":  {"10.0.0.5:8080", "10.0.0.5:8080"},
+	} {
+		cfg, err := load(map[string]string{"JWT_SECRET_KEY": secret, "MONGODB_URI": "mongodb://h/etrainer", "API_HOST": host})
+		if got := [2]string{cfg.Address(), cfg.LocalAddress()}; err != nil || got != want {
+			t.Errorf("API_HOST=%q: listens on and is asked at %q, %v; want %q", host, got, err, want)
+		}
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -79,6 +95,7 @@ func TestMistakes(t *testing.T) {
 		"few letters":         {"JWT_SECRET_KEY", strings.Repeat("abc", 20), "JWT_SECRET_KEY is a placeholder"},
 		"short second secret": {"JWT_REFRESH_SECRET", "q8Zt2vXw9Lr5", "JWT_REFRESH_SECRET has 12 bytes, and needs 32: "},
 		"port":                {"PORT", "70000", `PORT is "70000", which is out of range: set it to a number from 1 to 65535`},
+		"host":                {"API_HOST", "api.example.com", `API_HOST is "api.example.com", which is not an address of this machine: `},
 		"port as text":        {"PORT", "http", `PORT is "http", which is not a whole number`},
 		"level":               {"LOG_LEVEL", "silly", `LOG_LEVEL is "silly", which is unknown: set it to debug, info, warn or error`},
 		"no database":         {"MONGODB_URI", "", "MONGODB_URI is not set"},
