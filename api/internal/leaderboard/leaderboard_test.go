@@ -30,6 +30,7 @@ type store struct {
 	mu       sync.Mutex
 	snapshot *leaderboard.Snapshot
 	claimed  time.Time // until when
+	claims   int
 	computed int
 	err      error         // what a computation fails with
 	gate     chan struct{} // not nil = a computation waits for it
@@ -47,6 +48,7 @@ func (s *store) Read(context.Context) (leaderboard.Snapshot, error) {
 func (s *store) Claim(_ context.Context, now, until time.Time) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.claims++
 	if s.claimed.After(now) {
 		return false, nil
 	}
@@ -139,7 +141,7 @@ func eventually(t *testing.T, what string, good func() bool) {
 // replicas.
 func TestTheFirstSnapshot(t *testing.T) {
 	t.Parallel()
-	s, clock := &store{}, clockwork.NewFakeClock()
+	s, clock := &store{gate: make(chan struct{})}, clockwork.NewFakeClock()
 	boards := []*leaderboard.Board{start(t, options(t, s, clock)), start(t, options(t, s, clock))}
 	var all sync.WaitGroup
 	for i := range 20 {
@@ -149,6 +151,12 @@ func TestTheFirstSnapshot(t *testing.T) {
 			}
 		})
 	}
+	eventually(t, "both want to make it", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.claims >= 2
+	})
+	close(s.gate)
 	all.Wait()
 	if n := s.count(); n != 1 {
 		t.Errorf("computed %d times", n)
