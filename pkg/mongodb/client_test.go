@@ -16,6 +16,7 @@ import (
 
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/wiretest"
+	"github.com/etrainer/backend/pkg/outagetest"
 )
 
 // patience bounds what should take a fraction of it.
@@ -206,15 +207,15 @@ func TestWritesAreForAMajorityAndReadsFromThePrimary(t *testing.T) {
 func TestConnectWaitsForTheServer(t *testing.T) {
 	t.Parallel()
 	server := wiretest.New(t, plain)
-	door := newProxy(t, server.Host())
-	door.setCut(true)
+	door := outagetest.New(t, server.Host())
+	door.Cut()
 	journal, log := newJournal()
 	go func() {
 		<-journal.lines // the first attempt has failed
-		door.setCut(false)
+		door.Restore()
 	}()
 	client := connect(t, mongodb.Options{
-		URI: "mongodb://user:hunter2@" + door.host() + "/db?authMechanism=PLAIN&authSource=$external", Log: log, AttemptTimeout: time.Second,
+		URI: "mongodb://user:hunter2@" + door.Address() + "/db?authMechanism=PLAIN&authSource=$external", Log: log, AttemptTimeout: time.Second,
 	})
 	if client.Target().Fallback {
 		t.Error("waiting counts as a fallback")
@@ -276,18 +277,18 @@ func TestFallback(t *testing.T) {
 
 func TestPingAfterACut(t *testing.T) {
 	t.Parallel()
-	door := newProxy(t, wiretest.New(t, plain).Host())
-	client := connect(t, mongodb.Options{URI: "mongodb://" + door.host()})
+	door := outagetest.New(t, wiretest.New(t, plain).Host())
+	client := connect(t, mongodb.Options{URI: "mongodb://" + door.Address()})
 	if err := client.Ping(t.Context()); err != nil {
 		t.Fatalf("Ping: %v", err)
 	}
-	door.setCut(true)
+	door.Cut()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if err := client.Ping(ctx); err == nil || !strings.Contains(err.Error(), door.host()) {
+	if err := client.Ping(ctx); err == nil || !strings.Contains(err.Error(), door.Address()) {
 		t.Errorf("Ping of a server that is cut off = %v, want an error with its host", err)
 	}
-	door.setCut(false)
+	door.Restore()
 	again, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := client.Ping(again); err != nil {

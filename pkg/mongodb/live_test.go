@@ -12,6 +12,7 @@ import (
 
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/outagetest"
 )
 
 // TestCapabilitiesAreTrue tries on the real server what it is said to be able
@@ -114,9 +115,9 @@ func TestAWriteThroughACut(t *testing.T) {
 	if !strings.Contains(hosts, ":") {
 		hosts += ":27017"
 	}
-	door := newProxy(t, hosts)
+	door := outagetest.New(t, hosts)
 	own := mongotest.Database(t) // to be dropped
-	client := connect(t, mongodb.Options{URI: "mongodb://" + user + door.host() + "/?directConnection=true&authSource=admin"})
+	client := connect(t, mongodb.Options{URI: "mongodb://" + user + door.Address() + "/?directConnection=true&authSource=admin"})
 	collection := client.Mongo().Database(own.Name()).Collection("jobs")
 	insert := func(ctx context.Context, id int) error {
 		_, err := collection.InsertOne(ctx, bson.D{{Key: "_id", Value: id}})
@@ -125,13 +126,13 @@ func TestAWriteThroughACut(t *testing.T) {
 	if err := insert(t.Context(), 1); err != nil {
 		t.Fatalf("insert before the cut: %v", err)
 	}
-	door.setCut(true)
+	door.Cut()
 	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if err := insert(short, 2); !mongodb.IsUnavailable(err) {
 		t.Errorf("insert during the cut = %v, want that the server is unavailable", err)
 	}
-	door.setCut(false)
+	door.Restore()
 	long, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := insert(long, 3); err != nil {

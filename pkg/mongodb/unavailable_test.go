@@ -12,6 +12,7 @@ import (
 
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/wiretest"
+	"github.com/etrainer/backend/pkg/outagetest"
 )
 
 func TestIsUnavailable(t *testing.T) {
@@ -41,9 +42,9 @@ func TestIsUnavailable(t *testing.T) {
 	}
 	t.Run("cut off", func(t *testing.T) {
 		t.Parallel()
-		door := newProxy(t, wiretest.New(t, plain).Host())
-		client := connect(t, mongodb.Options{URI: "mongodb://" + door.host()})
-		door.setCut(true)
+		door := outagetest.New(t, wiretest.New(t, plain).Host())
+		client := connect(t, mongodb.Options{URI: "mongodb://" + door.Address()})
+		door.Cut()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		_, err := client.Database().Collection("jobs").InsertOne(ctx, bson.D{})

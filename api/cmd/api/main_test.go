@@ -165,7 +165,7 @@ func TestServe(t *testing.T) {
 		t.Errorf("ping = %d %s, want 0: the process is alive", code, &stderr)
 	}
 
-	proxy.Mend()
+	proxy.Restore()
 	p.until(t, "/readyz", http.StatusOK)
 	if status, body := p.get(t, "/api/system/jobs"); status != http.StatusUnauthorized {
 		t.Errorf("/api/system/jobs: %d %v, want 401", status, body)

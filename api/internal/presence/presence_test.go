@@ -130,7 +130,7 @@ func TestPresenceOutlivesTheDatabase(t *testing.T) {
 	proxy.Cut()
 	_, clock, calls := start(t, registry)
 	want(t, calls, "register") // in vain
-	proxy.Mend()
+	proxy.Restore()
 	turn(t, clock)
 	want(t, calls, "register")
 	if found := instances(t, registry); len(found) != 1 {

@@ -204,7 +204,7 @@ func TestDatabaseOutage(t *testing.T) {
 		t.Errorf("/health: %d %s", reply.Status, reply.Text)
 	}
 
-	proxy.Mend()
+	proxy.Restore()
 	eventually(t, "the api recovers", func() bool { return api.Get(t, "/readyz", "").Status == http.StatusOK })
 	if reply := schedule(); reply.Status != http.StatusOK {
 		t.Errorf("after: %d %s", reply.Status, reply.Text)

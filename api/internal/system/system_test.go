@@ -141,7 +141,7 @@ func TestDatabaseAway(t *testing.T) {
 	if status.Status != 200 || status.At("status") != "degraded" || status.At("services", "database") != "disconnected" {
 		t.Errorf("status without one: %d %s", status.Status, status.Text)
 	}
-	proxy.Mend()
+	proxy.Restore()
 	deadline := time.Now().Add(30 * time.Second)
 	for api.Get(t, "/api/system/health", "").Status != 200 {
 		if time.Now().After(deadline) {
