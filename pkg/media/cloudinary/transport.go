@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/etrainer/backend/pkg/media"
@@ -51,7 +50,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		r.URL.Path = strings.Replace(r.URL.Path, "/auto/upload", "/"+string(resource)+"/upload", 1)
 	}
-	if moved, ok := r.Context().Value(movedKey{}).(*atomic.Bool); ok && r.Body != nil {
+	if moved, ok := r.Context().Value(movedKey{}).(func()); ok && r.Body != nil {
 		r = r.Clone(r.Context())
 		r.Body = moving{r.Body, moved}
 	}

@@ -13,9 +13,13 @@ import (
 // errMute means that Cloudinary takes connections and answers nobody.
 var errMute = errors.New("no answer at all from Cloudinary")
 
-// againAfter is how many times the stall time an upload is left alone after
-// Cloudinary has shown that it is there.
-const againAfter = 5
+// In units of the stall time. With the default of 0.1 s an upload that meets a
+// mute Cloudinary is refused within a second, and a distant one has the time for
+// a new connection with TLS: three times there and back.
+const (
+	answerWithin = 8  // Cloudinary has this long to show that it is there
+	againAfter   = 20 // then the upload is left alone for this long
+)
 
 type movedKey struct{}
 
@@ -24,28 +28,29 @@ type movedKey struct{}
 // long film is worked on for many seconds after it was sent. end must be
 // called.
 func (s *Store) watch(ctx context.Context) (watched context.Context, end func()) {
-	moved := &atomic.Bool{}
-	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, movedKey{}, moved))
+	started := time.Now()
+	moved := &atomic.Int64{} // how long after that the body was read last
+	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, movedKey{}, func() { moved.Store(int64(time.Since(started))) }))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(s.stallAfter)
-		defer tick.Stop()
+		look := time.NewTimer(s.stallAfter)
+		defer look.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
+			case <-look.C:
 			}
-			if moved.Swap(false) {
-				tick.Reset(s.stallAfter)
+			if still := time.Since(started) - time.Duration(moved.Load()); still < s.stallAfter {
+				look.Reset(s.stallAfter - still)
 				continue
 			}
 			if err := s.probe(ctx); err != nil {
 				cancel(fmt.Errorf("%w: %w", errMute, err))
 				return
 			}
-			tick.Reset(againAfter * s.stallAfter)
+			look.Reset(againAfter * s.stallAfter)
 		}
 	}()
 	return ctx, func() { cancel(nil); <-ended }
@@ -54,7 +59,7 @@ func (s *Store) watch(ctx context.Context) (watched context.Context, end func())
 // probe asks for any answer, without credentials: such a question counts for
 // no limit of the account.
 func (s *Store) probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*s.stallAfter)
+	ctx, cancel := context.WithTimeout(ctx, answerWithin*s.stallAfter)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.address, nil)
 	if err != nil {
@@ -70,10 +75,10 @@ func (s *Store) probe(ctx context.Context) error {
 // moving tells the watch of an upload that its body is being read.
 type moving struct {
 	io.ReadCloser
-	moved *atomic.Bool
+	moved func()
 }
 
 func (m moving) Read(b []byte) (int, error) {
-	m.moved.Store(true)
+	m.moved()
 	return m.ReadCloser.Read(b)
 }

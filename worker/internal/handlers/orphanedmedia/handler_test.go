@@ -69,6 +69,7 @@ func account(t *testing.T) media.Store {
 	cloud := mediatest.NewCloud(t)
 	store, err := cloudinary.New(cloudinary.Options{
 		CloudName: mediatest.CloudName, APIKey: mediatest.APIKey, APISecret: mediatest.APISecret, Address: cloud.URL,
+		StallAfter: time.Second, // a busy machine is not a mute Cloudinary
 	})
 	if err != nil {
 		t.Fatal(err)
