@@ -126,7 +126,10 @@ func TestAKilledWorkerLeavesOneNotificationForEachUser(t *testing.T) {
 	if result.TotalUsers != users || result.AlreadyDone+result.SentCount+result.Uncertain != users || result.Uncertain == 0 || result.Uncertain > 500 {
 		t.Errorf("the second run: %+v; want what it sent, what was sent, and one page of which nobody knows to be all %d", result, users)
 	}
-	if after := p.fcm.Total() + p.expo.Total(); after != before+result.SentCount {
-		t.Errorf("%d messages left after the kill, and the run says %d", after-before, result.SentCount)
+	// What was on its way at the kill may have arrived after it.
+	killed := p.fcm.Total() + p.expo.Total() - result.SentCount
+	if killed < before || killed > result.AlreadyDone+result.Uncertain {
+		t.Errorf("the killed run sent %d messages, %d of them before the kill, and the second run takes %d users for told or uncertain",
+			killed, before, result.AlreadyDone+result.Uncertain)
 	}
 }
