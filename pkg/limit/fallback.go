@@ -24,12 +24,10 @@ func NewFallback(shared, local Store, log *slog.Logger) *Fallback {
 // Degraded reports whether the last call was counted in this process alone.
 func (f *Fallback) Degraded() bool { return f.degraded.Load() }
 
-// Shared reports whether calls are counted in the shared store. After a failure
-// it tries that again, so the answer is true also where nobody takes anything.
+// Shared reports whether calls are counted in the shared store. It tries that,
+// so the answer is true also where nobody takes anything.
 func (f *Fallback) Shared(ctx context.Context) bool {
-	if f.Degraded() {
-		_, _ = f.Take(ctx, Rule{Name: "probe", Max: 1, Window: MinWindow}, "probe", 1) // whether it is allowed does not matter
-	}
+	_, _ = f.Take(ctx, Rule{Name: "probe", Max: 1, Window: MinWindow}, "probe", 1) // whether it is allowed does not matter
 	return !f.Degraded()
 }
 

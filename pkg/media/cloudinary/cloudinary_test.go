@@ -108,3 +108,28 @@ func TestIllness(t *testing.T) {
 		})
 	}
 }
+
+// TestHealthAfterAFailure: a good ping does not count any more when a call
+// failed after it, also when the breaker would let one through again.
+func TestHealthAfterAFailure(t *testing.T) {
+	t.Parallel()
+	cloud := mediatest.NewCloud(t)
+	store := open(t, cloud, func(o *cloudinary.Options) { o.BreakFor = time.Nanosecond })
+	if err := store.Health(t.Context()).Err; err != nil {
+		t.Fatalf("while all is well: %v", err)
+	}
+	cloud.Be(mediatest.Failing)
+	if _, err := store.Put(t.Context(), mediatest.Received(t, media.Image, mediafile.PNG)); err == nil {
+		t.Fatal("an upload to a Cloudinary that fails worked")
+	}
+	if err := store.Ready(); err != nil {
+		t.Fatalf("the breaker is still open: %v", err)
+	}
+	if err := store.Health(t.Context()).Err; err == nil {
+		t.Error("it is said to be well after a failed upload")
+	}
+	cloud.Be(mediatest.Well)
+	if err := store.Health(t.Context()).Err; err != nil {
+		t.Errorf("when it is well again: %v", err)
+	}
+}

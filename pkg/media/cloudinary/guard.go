@@ -63,6 +63,9 @@ func (s *Store) do(ctx context.Context, timeout time.Duration, call func(context
 			if err == nil || errors.Is(err, errMute) {
 				s.mute.Store(err != nil)
 			}
+			if counts(err) {
+				s.ill.Store(true)
+			}
 			return struct{}{}, err
 		})
 		if err != nil && !again(err) {

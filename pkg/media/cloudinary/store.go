@@ -57,6 +57,7 @@ type Store struct {
 	stallAfter, breakFor       time.Duration
 	address                    string
 	mute                       atomic.Bool // the next failure opens the breaker
+	ill                        atomic.Bool // a call failed since Health asked last
 	now                        func() time.Time
 
 	health    sync.Mutex
@@ -289,11 +290,13 @@ func (s *Store) Health(ctx context.Context) media.Health {
 	}
 	s.health.Lock()
 	defer s.health.Unlock()
-	if s.healthAt.IsZero() || s.now().Sub(s.healthAt).Abs() > healthFresh || s.healthErr != nil && s.now().Sub(s.healthAt) > s.breakFor {
+	now := s.now()
+	age := now.Sub(s.healthAt).Abs()
+	if s.healthAt.IsZero() || age > healthFresh || s.healthErr != nil && age > s.breakFor || s.healthErr == nil && s.ill.Swap(false) {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		_, s.healthErr = s.cloud.Admin.Ping(ctx)
-		s.healthAt = s.now()
+		s.healthAt = now
 	}
 	return media.Health{Err: s.healthErr, RateLimit: s.transport.rateLimit()}
 }
