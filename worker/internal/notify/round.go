@@ -43,6 +43,9 @@ func (n *Notifier) TellAll(ctx context.Context, round Round, tally *Tally) error
 			return err
 		}
 		round.Told(ctx)
+		if ctx.Err() != nil { // which is why messages were not sent
+			return context.Cause(ctx)
+		}
 		if err := told.Later(round.Attempt, round.Attempts); err != nil && told.Down() {
 			return err
 		}
