@@ -230,6 +230,9 @@ type Producer interface {
 	// history, never unlocks a running job, and never moves a schedule that
 	// did not change; any number of concurrent calls make one job.
 	Arm(ctx context.Context, recurring Recurring) (Armed, error)
+	// Unarmed returns those for which Arm has something to do or to say, in
+	// one command: nearly always none.
+	Unarmed(ctx context.Context, recurring ...Recurring) ([]Recurring, error)
 }
 
 // Consumer leases jobs and records what became of them.

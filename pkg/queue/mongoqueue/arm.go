@@ -31,6 +31,38 @@ func (s *Store) Arm(ctx context.Context, r queue.Recurring) (queue.Armed, error)
 	return queue.ArmedUnchanged, nil // somebody else is arming it right now
 }
 
+// Unarmed implements queue.Producer.
+func (s *Store) Unarmed(ctx context.Context, recurring ...queue.Recurring) ([]queue.Recurring, error) {
+	names := make([]string, len(recurring))
+	for i, r := range recurring {
+		names[i] = r.Name
+	}
+	cursor, err := s.jobs.Find(ctx, bson.D{{Key: "name", Value: in(names)}, {Key: "type", Value: string(job.Single)}},
+		options.Find().SetSort(keys("_id", 1)))
+	if err != nil {
+		return nil, wrap(err, "look at the recurring jobs")
+	}
+	documents, err := documentsOf(ctx, cursor)
+	if err != nil {
+		return nil, wrap(err, "look at the recurring jobs")
+	}
+	existing := make(map[string]*job.Document, len(documents))
+	for _, d := range documents {
+		if existing[d.Name] == nil { // of doubles Arm takes the first as well
+			existing[d.Name] = d
+		}
+	}
+	now := s.Now()
+	return slices.DeleteFunc(slices.Clone(recurring), func(r queue.Recurring) bool {
+		plan, err := schedule.Parse(r.Repeat, s.options.Zone)
+		if err != nil || existing[r.Name] == nil {
+			return false
+		}
+		_, armed := changeOf(existing[r.Name], r, plan, now)
+		return armed == queue.ArmedUnchanged
+	}), nil
+}
+
 func (s *Store) tryArm(ctx context.Context, r queue.Recurring, plan *schedule.Schedule) (queue.Armed, error) {
 	existing := &job.Document{}
 	err := s.jobs.FindOne(ctx,

@@ -17,6 +17,10 @@ var firstTick = time.Date(2024, 1, 17, 10, 25, 0, 0, time.UTC)
 
 func (s *suite) arm(r queue.Recurring, want queue.Armed) {
 	s.t.Helper()
+	unarmed, err := s.Store.Unarmed(s.ctx(), r)
+	if err != nil || (len(unarmed) == 1) != (want != queue.ArmedUnchanged) {
+		s.t.Fatalf("Unarmed: %+v, %v; Arm is to answer %q", unarmed, err, want)
+	}
 	armed, err := s.Store.Arm(s.ctx(), r)
 	if err != nil || armed != want {
 		s.t.Fatalf("Arm: %q, %v; want %q", armed, err, want)
@@ -41,6 +45,18 @@ var recurringTests = map[string]func(*testing.T, *suite){
 		s.Clock.Advance(3 * time.Hour) // the tick is overdue now
 		s.arm(everyFive, queue.ArmedUnchanged)
 		s.sameTime("overdue tick", s.recurringJob().NextRunAt, firstTick)
+	},
+	"only what is not in order is unarmed": func(t *testing.T, s *suite) {
+		other, unreadable := everyFive, everyFive
+		other.Name, unreadable.Name, unreadable.Repeat.Interval = "other", "unreadable", "now and then"
+		s.arm(other, queue.ArmedCreated)
+		unarmed, err := s.Store.Unarmed(s.ctx(), everyFive, other, unreadable)
+		if err != nil || len(unarmed) != 2 || unarmed[0].Name != everyFive.Name || unarmed[1].Name != unreadable.Name {
+			t.Fatalf("Unarmed: %+v, %v; want the new one, and the one that Arm refuses", unarmed, err)
+		}
+		if unarmed, err := s.Store.Unarmed(s.ctx()); err != nil || len(unarmed) != 0 {
+			t.Fatalf("Unarmed of nothing: %+v, %v", unarmed, err)
+		}
 	},
 	"arming does not touch a running job": func(t *testing.T, s *suite) {
 		s.arm(everyFive, queue.ArmedCreated)

@@ -118,18 +118,26 @@ func (s *scheduler) armAll(ctx context.Context) bool {
 	if reflect.DeepEqual(overrides, s.applied) && now.Sub(s.armedAt) < Every {
 		return true
 	}
-	all := true
+	var wanted []queue.Recurring
 	for _, d := range s.Jobs.Recurring() {
-		recurring := s.recurring(ctx, d, settings[d.Name].Schedule)
+		wanted = append(wanted, s.recurring(ctx, d, settings[d.Name].Schedule))
+	}
+	unarmed, err := s.Store.Unarmed(ctx, wanted...)
+	if err != nil {
+		s.warn(ctx, "recurring jobs not read; they are not armed", "", err)
+		return false
+	}
+	all := true
+	for _, recurring := range unarmed {
 		armed, err := s.Store.Arm(ctx, recurring)
 		switch {
 		case ctx.Err() != nil:
 			return false
 		case err != nil:
 			all = false
-			s.warn(ctx, "recurring job not armed", d.Name, err)
+			s.warn(ctx, "recurring job not armed", recurring.Name, err)
 		case armed != queue.ArmedUnchanged:
-			s.Log.InfoContext(ctx, "recurring job armed", slog.String("job_name", d.Name), slog.String("schedule", recurring.Repeat.Interval),
+			s.Log.InfoContext(ctx, "recurring job armed", slog.String("job_name", recurring.Name), slog.String("schedule", recurring.Repeat.Interval),
 				slog.String("timezone", recurring.Repeat.Timezone), slog.String("change", string(armed)))
 		}
 	}

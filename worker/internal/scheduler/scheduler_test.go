@@ -9,11 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/jonboulle/clockwork"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/pkg/wake"
@@ -168,5 +172,37 @@ func TestNonsenseSetByHand(t *testing.T) {
 		if d := f.job(); d.RepeatInterval != "30 9 * * *" || d.NextRunAt.IsZero() {
 			t.Errorf("%v: the job is %+v", nonsense, d)
 		}
+	}
+}
+
+// What every worker that starts costs the database, where all is armed: one look
+// at the settings and one at the recurring jobs, however many there are.
+func TestALookIsTwoCommands(t *testing.T) {
+	t.Parallel()
+	var commands mongodb.CommandCounter
+	db := mongotest.Database(t, options.Client().SetMonitor(commands.Monitor()))
+	store := mongoqueue.New(db, mongoqueue.Options{})
+	clock := clockwork.NewFakeClockAt(time.Now())
+	service := scheduler.New(scheduler.Options{Store: store, Jobs: catalog.ETrainer(""), Clock: clock, Log: slog.New(slog.DiscardHandler)})
+	if err := service.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := service.Stop(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}()
+	settled := func() {
+		t.Helper()
+		if err := clock.BlockUntilContext(t.Context(), 1); err != nil { // it waits for its next look
+			t.Fatal(err)
+		}
+	}
+	settled()
+	commands.Reset()
+	clock.Advance(scheduler.Every)
+	settled()
+	if diff := cmp.Diff(map[string]int64{"find": 2}, commands.Counts()); diff != "" {
+		t.Errorf("commands of a look (-want +got):\n%s", diff)
 	}
 }
