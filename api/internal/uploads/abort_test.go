@@ -27,20 +27,7 @@ func TestClientGoesAway(t *testing.T) {
 	sent, sender := io.Pipe()
 	leave := func() { _ = sender.CloseWithError(io.ErrUnexpectedEOF) } // the client then cuts the connection
 	defer leave()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.URL+"/api/uploads/images", sent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", contentType)
-	request.Header.Set("Authorization", "Bearer "+f.user)
-	ended := make(chan error, 1)
-	go func() {
-		answer, err := http.DefaultClient.Do(request)
-		if err == nil {
-			_ = answer.Body.Close() // the test fails below
-		}
-		ended <- err
-	}()
+	ended := f.begin(t.Context(), t, "images", contentType, sent)
 	if _, err := io.Copy(sender, strings.NewReader(body[:len(body)/2])); err != nil {
 		t.Fatal(err)
 	}
@@ -61,13 +48,10 @@ func TestClientGoesAway(t *testing.T) {
 	}
 }
 
-// leave sends an upload and goes away when something is so.
-func (f *fixture) leave(t *testing.T, route string, p part, when func() bool) {
+// begin sends an upload; what it returns tells why there was no answer, or nil.
+func (f *fixture) begin(ctx context.Context, t *testing.T, route, contentType string, body io.Reader) <-chan error {
 	t.Helper()
-	ctx, leave := context.WithCancel(t.Context())
-	defer leave()
-	body, contentType := form(p)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.URL+"/api/uploads/"+route, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.URL+"/api/uploads/"+route, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,10 +61,20 @@ func (f *fixture) leave(t *testing.T, route string, p part, when func() bool) {
 	go func() {
 		answer, err := http.DefaultClient.Do(request)
 		if err == nil {
-			_ = answer.Body.Close() // the test fails below
+			_ = answer.Body.Close() // the test fails
 		}
 		ended <- err
 	}()
+	return ended
+}
+
+// leave sends an upload and goes away when something is so.
+func (f *fixture) leave(t *testing.T, route string, p part, when func() bool) {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	body, contentType := form(p)
+	ended := f.begin(ctx, t, route, contentType, strings.NewReader(body))
 	edgetest.Until(t, "the file is being stored", when)
 	leave()
 	if err := <-ended; err == nil {
