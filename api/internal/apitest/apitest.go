@@ -37,6 +37,7 @@ import (
 	"github.com/etrainer/backend/pkg/media/localdisk"
 	"github.com/etrainer/backend/pkg/media/mediamongo"
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/pkg/wake"
@@ -158,7 +159,7 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 		t.Fatalf("cache: %v", err)
 	}
 	board := leaderboard.New(leaderboard.Options{
-		Store: leaderboardmongo.New(db, db, false), Cache: memory, TTL: BoardTTL, Now: o.Now, Log: o.Log,
+		Store: leaderboardmongo.New(db, db, mongotest.Capabilities(t).AggregationAvg), Cache: memory, TTL: BoardTTL, Now: o.Now, Log: o.Log,
 	})
 	if err := board.Start(t.Context()); err != nil {
 		t.Fatalf("leaderboard: %v", err)

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,6 +35,13 @@ const maxName = 40
 var (
 	started = time.Now().UnixNano()
 	counter atomic.Uint64
+
+	// able is what the server can do.
+	able struct {
+		once         sync.Once
+		capabilities mongodb.Capabilities
+		err          error
+	}
 )
 
 // Main runs the tests of a package, stops the engines that this package
@@ -117,6 +125,32 @@ func URI(t testing.TB) string {
 	}
 
 	return shared.get(t).mongodb
+}
+
+// Capabilities is what the server can do, for code that chooses its way by it. It
+// is found out once.
+func Capabilities(t testing.TB) mongodb.Capabilities {
+	t.Helper()
+
+	able.once.Do(func() { able.capabilities, able.err = detect(URI(t)) })
+
+	if able.err != nil {
+		t.Fatalf("mongotest: ask the server what it can do: %v", able.err)
+	}
+
+	return able.capabilities
+}
+
+func detect(uri string) (mongodb.Capabilities, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+
+	client, err := mongodb.Connect(ctx, mongodb.Options{URI: uri})
+	if err != nil {
+		return mongodb.Capabilities{}, err
+	}
+
+	return client.Capabilities(), client.Close(ctx)
 }
 
 // RedisURL is the connection string of the Redis that all tests share.

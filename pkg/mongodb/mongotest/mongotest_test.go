@@ -84,6 +84,19 @@ func TestDatabaseIsDroppedAfterTheTest(t *testing.T) {
 	}
 }
 
+func TestCapabilitiesAreThoseOfTheServer(t *testing.T) {
+	t.Parallel()
+
+	can := mongotest.Capabilities(t)
+
+	_, err := mongotest.Database(t).Collection("things").Aggregate(t.Context(), bson.A{
+		bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: nil}, {Key: "last", Value: bson.D{{Key: "$max", Value: "$n"}}}}}},
+	})
+	if can.Engine == "" || (err == nil) != can.AggregationAvg {
+		t.Errorf("the server is %+v, and $max gives %v", can, err)
+	}
+}
+
 func TestNameSuitsMongoDB(t *testing.T) {
 	t.Parallel()
 

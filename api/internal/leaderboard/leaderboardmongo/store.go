@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -83,11 +84,11 @@ func (s *Store) Write(ctx context.Context, snapshot leaderboard.Snapshot) error 
 
 // sum is what one user's practices add up to.
 type sum struct {
-	User       bson.ObjectID `bson:"_id"`
-	Score      float64       `bson:"score"`
-	Rates      float64       `bson:"rates"`
-	Practices  int64         `bson:"practices"`
-	LastActive time.Time     `bson:"-"`
+	User       bson.ObjectID
+	Score      float64
+	Rates      float64
+	Practices  int64
+	LastActive time.Time
 }
 
 // Compute implements leaderboard.Store.
@@ -151,11 +152,10 @@ func (s *Store) grouped(ctx context.Context) ([]sum, error) {
 	defer func() { _ = cursor.Close(ctx) }()
 	var sums []sum
 	for cursor.Next(ctx) {
-		var each sum
-		if err := cursor.Decode(&each); err != nil {
-			return nil, err
-		}
-		each.LastActive, _ = cursor.Current.Lookup("lastActive").TimeOK() // other programs write there what is no time
+		row := cursor.Current
+		each := sum{Score: number(row.Lookup("score")), Rates: number(row.Lookup("rates")), Practices: int64(number(row.Lookup("practices")))}
+		each.User, _ = row.Lookup("_id").ObjectIDOK()
+		each.LastActive, _ = row.Lookup("lastActive").TimeOK() // other programs write there what is no time
 		sums = append(sums, each)
 	}
 	return sums, cursor.Err()
@@ -197,12 +197,23 @@ func (s *Store) streamed(ctx context.Context) ([]sum, error) {
 
 // add adds a practice. As to $sum, what is not a number counts nothing.
 func (s *sum) add(practice bson.Raw) {
-	right, _ := practice.Lookup("correctAnswers").AsFloat64OK()
-	rate, _ := practice.Lookup("accuracyRate").AsFloat64OK()
-	s.Score, s.Rates, s.Practices = s.Score+right, s.Rates+rate, s.Practices+1
+	s.Score += number(practice.Lookup("correctAnswers"))
+	s.Rates += number(practice.Lookup("accuracyRate"))
+	s.Practices++
 	if end, ok := practice.Lookup("endTime").TimeOK(); ok && end.After(s.LastActive) {
 		s.LastActive = end
 	}
+}
+
+// number is the value of any type of number, and 0 of all else. Other programs
+// choose the types, and one decimal makes a decimal of a sum.
+func number(value bson.RawValue) float64 {
+	if decimal, ok := value.Decimal128OK(); ok {
+		parsed, _ := strconv.ParseFloat(decimal.String(), 64) // beyond a float64 it is infinite
+		return parsed
+	}
+	parsed, _ := value.AsFloat64OK()
+	return parsed
 }
 
 // person is what is shown of a user.

@@ -33,10 +33,30 @@ func practice(of, right, rate, at any) bson.D {
 	return bson.D{{Key: "user", Value: of}, {Key: "correctAnswers", Value: right}, {Key: "accuracyRate", Value: rate}, {Key: "endTime", Value: at}}
 }
 
+// bothWays runs a test with the sums of the server, which every MongoDB can, and
+// with our own.
+func bothWays(t *testing.T, test func(t *testing.T, grouping bool)) {
+	t.Helper()
+	for name, grouping := range map[string]bool{"grouped": true, "streamed": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if can := mongotest.Capabilities(t); grouping && !can.AggregationAvg {
+				t.Skipf("the engine %s %s has no $max in $group", can.Engine, can.Version)
+			}
+			test(t, grouping)
+		})
+	}
+}
+
 // One odd document of the many that other programs have written must not cost
 // everybody the leaderboard.
 func TestComputeWithForeignTypes(t *testing.T) {
 	t.Parallel()
+	bothWays(t, computeWithForeignTypes)
+}
+
+func computeWithForeignTypes(t *testing.T, grouping bool) {
+	t.Helper()
 	db := mongotest.Database(t)
 	mai, an, odd := bson.NewObjectID(), bson.NewObjectID(), bson.NewObjectID()
 	insert(t, db, schema.Users, user(mai, "Mai", nil), user(an, "An", "https://x/a.png"), user(odd, 42, bson.D{}))
@@ -45,7 +65,7 @@ func TestComputeWithForeignTypes(t *testing.T) {
 		practice(an, 9, 90, end), practice(an, 0, 80, end.Add(time.Hour)),
 		practice(odd, 1, bson.A{50}, 7),
 		practice(bson.NewObjectID(), 99, 99, end), practice("nobody", 99, 99, end), bson.D{{Key: "user", Value: nil}})
-	rows, err := leaderboardmongo.New(db, db, false).Compute(t.Context())
+	rows, err := leaderboardmongo.New(db, db, grouping).Compute(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +81,11 @@ func TestComputeWithForeignTypes(t *testing.T) {
 
 func TestComputeKeepsTheBest(t *testing.T) {
 	t.Parallel()
+	bothWays(t, computeKeepsTheBest)
+}
+
+func computeKeepsTheBest(t *testing.T, grouping bool) {
+	t.Helper()
 	db := mongotest.Database(t)
 	var users, practices []any
 	for score := range leaderboard.Size + 20 {
@@ -70,7 +95,7 @@ func TestComputeKeepsTheBest(t *testing.T) {
 	}
 	insert(t, db, schema.Users, users...)
 	insert(t, db, schema.PracticeHistories, practices...)
-	rows, err := leaderboardmongo.New(db, db, false).Compute(t.Context())
+	rows, err := leaderboardmongo.New(db, db, grouping).Compute(t.Context())
 	if err != nil || len(rows) != leaderboard.Size {
 		t.Fatalf("%d rows, %v; want %d", len(rows), err, leaderboard.Size)
 	}
