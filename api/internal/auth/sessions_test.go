@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/api/internal/apitest"
@@ -266,16 +267,18 @@ func forged(t *testing.T, header, token, signed string) string {
 // role, a refresh token has none.
 func TestTokensOfTheNodeBackend(t *testing.T) {
 	t.Parallel()
-	for name, oneSecret := range map[string]bool{"two secrets": false, "one secret": true} {
+	for name, secrets := range map[string]struct{ node, ours int }{
+		"two secrets": {2, 2}, "one secret": {1, 1}, "one secret of Node, two of ours": {1, 2},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := apitest.Start(t, mongotest.Database(t), apitest.Options{OneSecret: oneSecret})
+			api := apitest.Start(t, mongotest.Database(t), apitest.Options{OneSecret: secrets.ours == 1})
 			id := text(api.Login(t, "an@example.com").At("user", "_id"))
 			secret := []byte(apitest.AccessSecret)
 			access := sign(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{
 				"id": id, "email": "an@example.com", "role": "ADMIN", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 			})
-			if !oneSecret {
+			if secrets.node == 2 {
 				secret = []byte(apitest.RefreshSecret)
 			}
 			old := sign(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{
@@ -297,8 +300,65 @@ func TestTokensOfTheNodeBackend(t *testing.T) {
 			wantStatus(t, "old refresh token again", refresh(t, api, old), http.StatusOK)
 
 			wantStatus(t, "logout with the old access token", api.Post(t, logoutRoute, access, nil), http.StatusOK)
-			wantStatus(t, "old access token after that", api.Get(t, adminRoute, access), http.StatusUnauthorized)
+			for _, spelling := range spellings(access) {
+				wantStatus(t, "old access token after that", api.Get(t, adminRoute, spelling), http.StatusUnauthorized)
+			}
 		})
+	}
+}
+
+// spellings writes the signature of a token, 32 bytes in 43 signs, in each way
+// that decodes to the same bytes: the last sign has two bits to spare.
+func spellings(token string) []string {
+	const signs = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := len(token) - 1
+	used := strings.IndexByte(signs, token[last]) &^ 3
+	all := make([]string, 4)
+	for spare := range all {
+		all[spare] = token[:last] + signs[used+spare:][:1]
+	}
+	return all
+}
+
+// TestWhatTokensHold decodes the tokens of a login: nothing more is in them,
+// and Node reads id, email and role.
+func TestWhatTokensHold(t *testing.T) {
+	t.Parallel()
+	clock := newHands()
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{Now: clock.now})
+	login := api.Login(t, "an@example.com")
+	decode := func(field, secret string) jwt.MapClaims {
+		t.Helper()
+		held := jwt.MapClaims{}
+		parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithStrictDecoding())
+		if _, err := parser.ParseWithClaims(text(login.JSON[field]), held, func(*jwt.Token) (any, error) { return []byte(secret), nil }); err != nil {
+			t.Fatalf("%s: %v", field, err)
+		}
+		return held
+	}
+	access, refresh := decode("token", apitest.AccessSecret), decode("refreshToken", apitest.RefreshSecret)
+	for _, name := range []string{"sid", "jti"} {
+		if text(access[name]) == "" || text(refresh[name]) == "" {
+			t.Errorf("%s = %v and %v", name, access[name], refresh[name])
+		}
+	}
+	if access["jti"] == refresh["jti"] || access["sid"] != refresh["sid"] {
+		t.Errorf("jti = %v and %v, want two; sid = %v and %v, want one", access["jti"], refresh["jti"], access["sid"], refresh["sid"])
+	}
+	id, now := login.At("user", "_id"), clock.now()
+	for _, test := range []struct {
+		held     jwt.MapClaims
+		lifetime time.Duration
+		want     jwt.MapClaims
+	}{
+		{access, time.Hour, jwt.MapClaims{"id": id, "email": "an@example.com", "role": "ADMIN", "type": "access"}},
+		{refresh, 7 * 24 * time.Hour, jwt.MapClaims{"id": id, "email": "an@example.com", "type": "refresh"}},
+	} {
+		test.want["sid"], test.want["jti"] = test.held["sid"], test.held["jti"]
+		test.want["iat"], test.want["exp"] = float64(now.Unix()), float64(now.Add(test.lifetime).Unix())
+		if diff := cmp.Diff(test.want, test.held); diff != "" {
+			t.Errorf("%s token (-want +got):\n%s", test.want["type"], diff)
+		}
 	}
 }
 

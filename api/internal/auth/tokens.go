@@ -46,6 +46,7 @@ func NewTokens(options TokenOptions) *Tokens {
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
 		jwt.WithExpirationRequired(),
+		jwt.WithStrictDecoding(), // one spelling of a signature: see legacySession
 		jwt.WithTimeFunc(options.Now),
 	)
 	return &Tokens{options: options, parser: parser}
@@ -125,17 +126,22 @@ func (t *Tokens) readAccess(token string) (claims, error) {
 	return claims{}, errToken
 }
 
-// readRefresh accepts a refresh token; see readAccess for old ones.
+// readRefresh accepts a refresh token; see readAccess for old ones. A Node
+// backend without a JWT_REFRESH_SECRET signed its own with the AccessSecret.
 func (t *Tokens) readRefresh(token string) (claims, error) {
 	content, err := t.read(token, t.options.RefreshSecret)
-	if err != nil {
-		return claims{}, err
-	}
 	ours := content.Type == typeRefresh && content.Session != "" && content.ID != ""
-	if ours || content.legacy() && content.Role == "" {
-		return content, nil
+	if errors.Is(err, jwt.ErrTokenSignatureInvalid) {
+		content, err = t.read(token, t.options.AccessSecret)
 	}
-	return claims{}, errToken
+	switch {
+	case err != nil:
+		return claims{}, err
+	case ours, content.legacy() && content.Role == "":
+		return content, nil
+	default:
+		return claims{}, errToken
+	}
 }
 
 func (t *Tokens) read(token string, secret []byte) (claims, error) {
@@ -150,7 +156,8 @@ func (t *Tokens) read(token string, secret []byte) (claims, error) {
 	return content, nil
 }
 
-// legacySession names the session of a token that has none: the token itself.
+// legacySession names the session of a token that has none: the token itself,
+// which has one spelling only.
 func legacySession(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return "token:" + hex.EncodeToString(sum[:])
