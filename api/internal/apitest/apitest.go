@@ -67,6 +67,10 @@ type Options struct {
 	// OneSecret signs refresh tokens with AccessSecret, as the Node backend does
 	// without JWT_REFRESH_SECRET.
 	OneSecret bool
+	// PasswordCost is the bcrypt cost of new passwords. 0 = the least.
+	PasswordCost int
+	// Users stands between the service and the stored accounts. nil = nothing does.
+	Users func(stored auth.Users) auth.Users
 	// Auth are optional parts of the accounts.
 	Auth []auth.Option
 }
@@ -120,7 +124,11 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 	if !o.OneSecret {
 		secrets.RefreshSecret = []byte(RefreshSecret)
 	}
-	service, err := auth.NewService(accounts, accounts, auth.NewTokens(secrets), auth.NewPasswords(bcrypt.MinCost),
+	var users auth.Users = accounts
+	if o.Users != nil {
+		users = o.Users(accounts)
+	}
+	service, err := auth.NewService(users, accounts, auth.NewTokens(secrets), auth.NewPasswords(max(o.PasswordCost, bcrypt.MinCost)),
 		append([]auth.Option{auth.WithGoogle(auth.NewGoogle(auth.GoogleOptions{UserInfo: "http://google.test", Transport: noGoogle{}})), auth.WithClock(o.Now)}, o.Auth...)...)
 	if err != nil {
 		t.Fatal(err)

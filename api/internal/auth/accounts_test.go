@@ -182,6 +182,40 @@ func TestAccountsOfTheNodeBackend(t *testing.T) {
 	}
 }
 
+// TestACheapHashIsReplaced at a login, by one of the same form of the password,
+// which a Node process can check as well.
+func TestACheapHashIsReplaced(t *testing.T) {
+	t.Parallel()
+	db := mongotest.Database(t)
+	const cost = bcrypt.MinCost + 1
+	api := apitest.Start(t, db, apitest.Options{PasswordCost: cost})
+	for email, test := range map[string]struct{ stored, password, hashed string }{
+		"raw@example.com":     {hash(t, "conversation=3"), "conversation=3", "conversation=3"},
+		"altered@example.com": {hash(t, "c3"), "conversation=3", "c3"},
+	} {
+		node(t, db, bson.M{"name": "Old", "email": email, "password": test.stored})
+		login := func(password string, want int) string {
+			t.Helper()
+			wantStatus(t, "login of "+email, api.Post(t, "/api/auth/login", "", map[string]any{"email": email, "password": password}), want)
+			var user struct{ Password string }
+			if err := db.Collection(authmongo.UsersCollection).FindOne(t.Context(), bson.M{"email": email}).Decode(&user); err != nil {
+				t.Fatal(err)
+			}
+			return user.Password
+		}
+		if login("wrong", http.StatusUnauthorized) != test.stored {
+			t.Errorf("%s: a wrong password replaced the hash", email)
+		}
+		first := login(test.password, http.StatusOK)
+		if got, err := bcrypt.Cost([]byte(first)); got != cost || err != nil || bcrypt.CompareHashAndPassword([]byte(first), []byte(test.hashed)) != nil {
+			t.Errorf("%s: %q is stored, of cost %d (%v), want %d and the form %q", email, first, got, err, cost, test.hashed)
+		}
+		if login(test.password, http.StatusOK) != first {
+			t.Errorf("%s: a hash of the right cost was replaced", email)
+		}
+	}
+}
+
 func TestPhoneOfAnotherAccountIsTaken(t *testing.T) {
 	t.Parallel()
 	api := apitest.Start(t, mongotest.Database(t), apitest.Options{})

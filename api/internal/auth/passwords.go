@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -17,29 +18,28 @@ import (
 // the first 72 bytes; Go's refuses to hash more.
 const maxPasswordBytes = 72
 
+// maxAlteredBytes is the longest password that the Node backend can have
+// altered: it registered 128 characters at most.
+const maxAlteredBytes = 128 * utf8.UTFMax
+
 // busy is what a client reads whose request ended before its turn came.
 const busy = "Too many logins at once. Please try again."
 
 // Passwords hashes and checks passwords. At most one per processor is worked
 // on at a time, since each takes tens of milliseconds of one.
 type Passwords struct {
-	cost  int
-	slots chan struct{}
-	decoy []byte
+	cost    int
+	slots   chan struct{}
+	compare func(hash, password []byte) error // bcrypt's
 }
 
 // NewPasswords returns a Passwords that makes hashes of a bcrypt cost.
 func NewPasswords(cost int) *Passwords {
-	return &Passwords{
-		cost:  cost,
-		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		// A well-formed hash of nothing: checking against it takes as long as
-		// against a real one, and never succeeds.
-		decoy: fmt.Appendf(nil, "$2b$%02d$%s", cost, strings.Repeat("x", 53)),
-	}
+	return &Passwords{cost: cost, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), compare: bcrypt.CompareHashAndPassword}
 }
 
-// Hash returns the bcrypt hash of a password.
+// Hash returns the bcrypt hash of a password, with the prefix that the library
+// of the Node backend writes.
 func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 	var hash []byte
 	err := p.work(ctx, func() (err error) {
@@ -49,36 +49,72 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hash a password: %w", err)
 	}
-	return string(hash), nil
+	return "$2b$" + strings.TrimPrefix(string(hash), "$2a$"), nil
 }
 
 // Check reports whether a password belongs to a hash. It tries the password as
 // it came, then as the Node backend altered it before hashing (see sanitise).
 // hash "" is that of nobody: it takes the same time, and the answer is false.
-func (p *Passwords) Check(ctx context.Context, hash, password string) (bool, error) {
-	stored := []byte(hash)
-	if hash == "" {
-		stored = p.decoy
-	}
-	for i, form := range forms(password) {
-		if i > 0 && form == password {
-			break
+//
+// dearer is a hash to be stored instead, of the same form of the password, when
+// the stored one cost less than new ones do; else it is "".
+func (p *Passwords) Check(ctx context.Context, hash, password string) (ok bool, dearer string, err error) {
+	for _, form := range forms(password) {
+		err := p.work(ctx, func() error {
+			ok = p.matches([]byte(hash), cut(form))
+			return nil
+		})
+		if err != nil {
+			return false, "", fmt.Errorf("check a password: %w", err)
 		}
-		err := p.work(ctx, func() error { return bcrypt.CompareHashAndPassword(stored, cut(form)) })
-		switch {
-		case err == nil:
-			return hash != "", nil
-		case errors.Is(err, bcrypt.ErrMismatchedHashAndPassword):
-		case errs.KindOf(err) == errs.Unavailable:
-			return false, fmt.Errorf("check a password: %w", err)
-		default: // what is stored is no bcrypt hash, so nothing matches it
-			return false, nil
+		if ok {
+			return true, p.dearer(ctx, hash, form), nil
 		}
 	}
-	return false, nil
+	return false, "", nil
 }
 
-func forms(password string) [2]string { return [2]string{password, sanitise(password)} }
+// matches takes the same time for every hash that does not match: that of one
+// of the configured cost. The rounds of a cheaper one of cost k, and of decoys
+// of cost k, k+1, … below the configured cost, add up to as many.
+func (p *Passwords) matches(hash, password []byte) bool {
+	switch err := p.compare(hash, password); {
+	case err == nil:
+		return true
+	case errors.Is(err, bcrypt.ErrMismatchedHashAndPassword):
+		cost, _ := bcrypt.Cost(hash) // it was just read
+		for ; cost < p.cost; cost++ {
+			_ = p.compare(decoy(cost), password)
+		}
+	default: // nobody's, or what is stored is no bcrypt hash
+		_ = p.compare(decoy(p.cost), password)
+	}
+	return false
+}
+
+// decoy is a well-formed hash of nothing: checking against it takes as long as
+// against a real one, and never succeeds.
+func decoy(cost int) []byte { return fmt.Appendf(nil, "$2b$%02d$%s", cost, strings.Repeat("x", 53)) }
+
+func (p *Passwords) dearer(ctx context.Context, hash, form string) string {
+	if cost, err := bcrypt.Cost([]byte(hash)); err != nil || cost >= p.cost {
+		return ""
+	}
+	dearer, err := p.Hash(ctx, form)
+	if err != nil { // the line was long; the next login makes it
+		return ""
+	}
+	return dearer
+}
+
+func forms(password string) []string {
+	if len(password) <= maxAlteredBytes {
+		if altered := sanitise(password); altered != password {
+			return []string{password, altered}
+		}
+	}
+	return []string{password}
+}
 
 func (p *Passwords) work(ctx context.Context, task func() error) error {
 	select {

@@ -70,7 +70,7 @@ func TestPasswords(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := passwords.Check(t.Context(), test.hash, test.password)
+			got, _, err := passwords.Check(t.Context(), test.hash, test.password)
 			if err != nil || got != test.want {
 				t.Errorf("Check = %v, %v, want %v", got, err, test.want)
 			}
@@ -82,10 +82,46 @@ func TestPasswords(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Hash of a long password: %v", err)
 		}
-		if ok, err := passwords.Check(t.Context(), hash, long); !ok || err != nil {
-			t.Errorf("Check of what Hash made = %v, %v", ok, err)
+		if ok, dearer, err := passwords.Check(t.Context(), hash, long); !ok || dearer != "" || err != nil {
+			t.Errorf("Check of what Hash made = %v, %q, %v", ok, dearer, err)
+		}
+		if !strings.HasPrefix(hash, "$2b$04$") { // the library of the Node backend writes it so
+			t.Errorf("Hash = %q, want it to begin with $2b$04$", hash)
 		}
 	})
+}
+
+// TestEveryMismatchTakesTheSameTime counts the rounds, whatever is stored.
+func TestEveryMismatchTakesTheSameTime(t *testing.T) {
+	t.Parallel()
+	const cost = bcrypt.MinCost + 2
+	hashOf := func(cost int) string {
+		hash, err := bcrypt.GenerateFromPassword([]byte("secret1"), cost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(hash)
+	}
+	for stored, hash := range map[string]string{
+		"of nobody":        "",
+		"no bcrypt hash":   "plain text",
+		"a broken salt":    "$2b$04$" + strings.Repeat("!", 53),
+		"of the same cost": hashOf(cost),
+		"a little cheaper": hashOf(cost - 1),
+		"much cheaper":     hashOf(cost - 2),
+		"of PHP":           strings.Replace(hashOf(cost-1), "$2a$", "$2y$", 1),
+	} {
+		for password, forms := range map[string]int64{"secret2": 1, "conversation=3": 2, strings.Repeat("onclick=", 1<<20): 1} {
+			passwords := auth.NewPasswords(cost)
+			rounds := passwords.CountRounds()
+			if ok, _, err := passwords.Check(t.Context(), hash, password); ok || err != nil {
+				t.Errorf("%s: Check = %v, %v, want no match", stored, ok, err)
+			}
+			if got, want := rounds(), forms<<cost; got != want {
+				t.Errorf("%s, password of %d bytes: %d rounds, want %d", stored, len(password), got, want)
+			}
+		}
+	}
 }
 
 // TestPasswordsWaitInLine holds every processor's place, and sees that others
@@ -99,7 +135,7 @@ func TestPasswordsWaitInLine(t *testing.T) {
 	if _, err := passwords.Hash(ended, "secret1"); !errors.Is(err, context.Canceled) {
 		t.Errorf("Hash in a full line = %v, want the end of the context", err)
 	}
-	if _, err := passwords.Check(ended, "", "secret1"); !errors.Is(err, context.Canceled) {
+	if _, _, err := passwords.Check(ended, "", "secret1"); !errors.Is(err, context.Canceled) {
 		t.Errorf("Check in a full line = %v, want the end of the context", err)
 	}
 	release()

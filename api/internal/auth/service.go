@@ -94,27 +94,43 @@ func (s *Service) register(ctx context.Context, input registration) (User, error
 }
 
 // login opens a session. An unknown address, a wrong password and an account
-// without a password fail alike, and after the same time.
-// address names the client.
+// without a password fail alike, and after the same time. Only these are
+// guesses: the throttle gets all else back. address names the client.
 func (s *Service) login(ctx context.Context, email, password, address string) (User, Pair, error) {
-	succeeded, err := s.throttle.admit(ctx, email, address)
+	giveBack, err := s.throttle.admit(ctx, email, address)
 	if err != nil {
 		return User{}, Pair{}, err
 	}
-	user, err := s.users.ByEmail(ctx, email)
-	if err != nil && !errors.Is(err, ErrNoUser) {
-		return User{}, Pair{}, err
+	user, err := s.verify(ctx, email, password)
+	if !errors.Is(err, errCredentials) {
+		giveBack()
 	}
-	ok, err := s.passwords.Check(ctx, user.PasswordHash, password)
 	if err != nil {
 		return User{}, Pair{}, err
 	}
-	if !ok {
-		return User{}, Pair{}, errCredentials
-	}
-	succeeded()
 	pair, err := s.open(ctx, user)
 	return user, pair, err
+}
+
+// verify returns whose address and password these are, or errCredentials.
+func (s *Service) verify(ctx context.Context, email, password string) (User, error) {
+	user, err := s.users.ByEmail(ctx, email)
+	if err != nil && !errors.Is(err, ErrNoUser) {
+		return User{}, err
+	}
+	ok, dearer, err := s.passwords.Check(ctx, user.PasswordHash, password)
+	switch {
+	case err != nil:
+		return User{}, err
+	case !ok:
+		return User{}, errCredentials
+	}
+	if dearer != "" {
+		if err := s.users.Rehash(ctx, user.ID, user.PasswordHash, dearer); err != nil { // the next login does it
+			s.log.WarnContext(ctx, "password not hashed at the new cost", slog.Any("error", err))
+		}
+	}
+	return user, nil
 }
 
 func (s *Service) open(ctx context.Context, user User) (Pair, error) {

@@ -35,8 +35,8 @@ func newThrottle(store limit.Store, log *slog.Logger) *throttle {
 }
 
 // admit counts a login before its password is looked at, and refuses one too
-// many. succeeded gives it back. A nil throttle admits all.
-func (t *throttle) admit(ctx context.Context, email, address string) (succeeded func(), err error) {
+// many. giveBack uncounts it. A nil throttle admits all.
+func (t *throttle) admit(ctx context.Context, email, address string) (giveBack func(), err error) {
 	if t == nil {
 		return func() {}, nil
 	}

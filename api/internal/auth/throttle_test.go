@@ -1,14 +1,18 @@
 package auth_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/etrainer/backend/api/internal/apitest"
 	"github.com/etrainer/backend/api/internal/auth"
+	"github.com/etrainer/backend/pkg/errs"
 	"github.com/etrainer/backend/pkg/limit"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 )
@@ -56,4 +60,36 @@ func TestLoginThrottle(t *testing.T) {
 	if refused == 0 || refused > 15 {
 		t.Errorf("%d of 30 other accounts were refused to the address", refused)
 	}
+}
+
+// cutOff are accounts that do not answer while a test says so.
+type cutOff struct {
+	auth.Users
+	away atomic.Bool
+}
+
+func (c *cutOff) ByEmail(ctx context.Context, email string) (auth.User, error) {
+	if c.away.Load() {
+		return auth.User{}, errs.New(errs.Unavailable, "away")
+	}
+	return c.Users.ByEmail(ctx, email)
+}
+
+// TestAnOutageIsNoGuess: who tried while the database was away is not locked
+// out when it is back.
+func TestAnOutageIsNoGuess(t *testing.T) {
+	t.Parallel()
+	users := &cutOff{}
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{
+		Users: func(stored auth.Users) auth.Users { users.Users = stored; return users },
+		Auth:  []auth.Option{auth.WithThrottle(limit.NewMemory(time.Now), slog.New(slog.DiscardHandler))},
+	})
+	api.Login(t, "an@example.com")
+	users.away.Store(true)
+	for range 100 {
+		reply := api.Post(t, "/api/auth/login", "", map[string]any{"email": "an@example.com", "password": apitest.Password})
+		wantStatus(t, "login while the database is away", reply, http.StatusServiceUnavailable)
+	}
+	users.away.Store(false)
+	api.Login(t, "an@example.com")
 }

@@ -65,6 +65,8 @@ type Users interface {
 	// once. It returns ErrTaken when the address is another account's. The
 	// context must end within CreateTimeout.
 	Create(ctx context.Context, user NewUser) (User, error)
+	// Rehash replaces a password hash, unless it has changed since it was read.
+	Rehash(ctx context.Context, id, hash, dearer string) error
 	// NoteLogout sets LastLogoutAt.
 	NoteLogout(ctx context.Context, id string, at time.Time) error
 }

@@ -14,6 +14,8 @@ import (
 // what it does not know.
 const lastLogoutAt = "lastLogoutAt"
 
+const fieldPassword = "password"
+
 // noDevice is deviceInfo of an account without a device.
 var noDevice = bson.D{{Key: "deviceId", Value: nil}, {Key: "platform", Value: nil}, {Key: "appVersion", Value: nil}}
 
@@ -41,7 +43,7 @@ func newUserDocument(id bson.ObjectID, user auth.NewUser, role auth.Role, now ti
 		{Key: "email", Value: user.Email},
 	}
 	if user.PasswordHash != "" {
-		document = append(document, bson.E{Key: "password", Value: user.PasswordHash})
+		document = append(document, bson.E{Key: fieldPassword, Value: user.PasswordHash})
 	}
 	for _, field := range optionalFields {
 		switch {
@@ -71,7 +73,7 @@ func decodeUser(raw bson.Raw) (auth.User, error) {
 	for _, element := range elements {
 		key, value := element.Key(), element.Value()
 		switch key {
-		case "password":
+		case fieldPassword:
 			user.PasswordHash, _ = value.StringValueOK()
 			continue
 		case lastLogoutAt:

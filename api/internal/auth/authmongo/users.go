@@ -89,6 +89,16 @@ func (s *Store) Create(ctx context.Context, user auth.NewUser) (auth.User, error
 	return decodeUser(raw)
 }
 
+// Rehash implements auth.Users.
+func (s *Store) Rehash(ctx context.Context, id, hash, dearer string) error {
+	oid, err := bson.ObjectIDFromHex(id)
+	if err != nil {
+		return auth.ErrNoUser
+	}
+	_, err = s.users.UpdateOne(ctx, append(byID(oid), bson.E{Key: fieldPassword, Value: hash}), set(bson.E{Key: fieldPassword, Value: dearer}))
+	return wrap(err, "replace a password hash")
+}
+
 // NoteLogout implements auth.Users.
 func (s *Store) NoteLogout(ctx context.Context, id string, at time.Time) error {
 	oid, err := bson.ObjectIDFromHex(id)
