@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -47,6 +50,18 @@ type Target struct {
 	Host string
 	// Fallback reports that Atlas is configured, but did not answer.
 	Fallback bool
+}
+
+// First splits the first of the hosts. Without a port it is MongoDB's own, and 0
+// where the text is none.
+func (t Target) First() (host string, port int) {
+	first, _, _ := strings.Cut(t.Host, ",")
+	host, text, err := net.SplitHostPort(first)
+	if err != nil {
+		return first, 27017
+	}
+	port, _ = strconv.Atoi(text)
+	return host, port
 }
 
 // Connect connects to the first candidate that answers as a primary. It tries

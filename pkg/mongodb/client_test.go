@@ -22,6 +22,21 @@ import (
 // patience bounds what should take a fraction of it.
 const patience = 20 * time.Second
 
+func TestFirstHostOfATarget(t *testing.T) {
+	t.Parallel()
+	for hosts, want := range map[string]struct {
+		host string
+		port int
+	}{
+		"db1:27018,db2:27019": {"db1", 27018}, "cluster0.example.net": {"cluster0.example.net", 27017},
+		"[::1]:27020": {"::1", 27020}, "db:none": {"db", 0}, "": {"", 27017},
+	} {
+		if host, port := (mongodb.Target{Host: hosts}).First(); host != want.host || port != want.port {
+			t.Errorf("%q begins with %s, port %d; want %+v", hosts, host, port, want)
+		}
+	}
+}
+
 // connect connects, or fails the test.
 func connect(t *testing.T, options mongodb.Options) *mongodb.Client {
 	t.Helper()

@@ -2,6 +2,10 @@ package schema
 
 import "go.mongodb.org/mongo-driver/v2/bson"
 
+// NodeModels is the number of models of the Node backend. Its status documents
+// give it as the number of collections.
+const NodeModels = 13
+
 // Verdict is what becomes of an index that the Node backend made and that this
 // code does not rely on.
 type Verdict string

@@ -146,16 +146,15 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 		return nil, errors.Join(err, client.Close(ctx))
 	}
 
+	p.probes.Database, p.probes.DatabaseName, p.probes.Target = client, database.Name(), client.Target()
+	p.probes.Jobs, p.probes.Storage, p.probes.CacheDegraded = queueRoutes.Health, storage, cached.degraded
+	p.probes.Memory = func(ctx context.Context) cache.Layer { return cached.memory.Stats(ctx).Layers[0] }
+	probes := health.NewHandler(p.probes)
 	state := system.NewHandler(system.Parts{
-		Database: client, Cache: cached.cache, Board: board, Fleet: registry, Instance: instance, Parent: p.child.Status,
+		Database: client, Alive: probes.Alive, Cache: cached.cache, Board: board, Fleet: registry, Instance: instance, Parent: p.child.Status,
 		Storage: storage, Environment: cfg.Environment, Now: clock.Now, StartedAt: p.probes.StartedAt, Log: log,
 	})
-
-	p.probes.Database, p.probes.DatabaseName, p.probes.DatabaseHost = client, database.Name(), client.Target().Host
-	p.probes.Jobs, p.probes.Fallback, p.probes.Storage = queueRoutes.Health, client.Target().Fallback, storage
-	p.probes.CacheDegraded = cached.degraded
-	p.probes.Memory = func(ctx context.Context) cache.Layer { return cached.memory.Stats(ctx).Layers[0] }
-	routes, err := server.Routes(p.routing, health.NewHandler(p.probes), authRoutes, queueRoutes, state, uploadRoutes, reports.NewHandler(reportsmongo.New(database)))
+	routes, err := server.Routes(p.routing, probes, authRoutes, queueRoutes, state, uploadRoutes, reports.NewHandler(reportsmongo.New(database)))
 	if err == nil {
 		err = register(p.metrics, client.Collector(), cache.NewCollector(cached.layers))
 	}

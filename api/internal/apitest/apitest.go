@@ -154,7 +154,7 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 		files.Store, files.Others = o.Media, []media.Store{disk}
 	}
 	probes := health.NewHandler(health.Parts{
-		Database: pinger{db}, DatabaseName: db.Name(), DatabaseHost: "db.test:27018",
+		Database: pinger{db}, DatabaseName: db.Name(), Target: pinger{db}.Target(),
 		Storage: files.Store, Jobs: handler.Health, Draining: func() bool { return false }, Now: o.Now, StartedAt: o.Now(), Log: o.Log,
 	})
 	for _, prepare := range []func(context.Context) error{store.Prepare, accounts.Prepare, records.Prepare} {
@@ -178,7 +178,7 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 		}
 	})
 	state := system.NewHandler(system.Parts{
-		Database: pinger{db}, Cache: memory, Board: board, Fleet: registry, Instance: Instance,
+		Database: pinger{db}, Alive: probes.Alive, Cache: memory, Board: board, Fleet: registry, Instance: Instance,
 		Environment: "test", Now: o.Now, StartedAt: time.Now(), Log: o.Log,
 	})
 	routes, err := server.Routes(RouteOptions(o.Log), probes, service, handler, state, uploads.NewHandler(files), reports.NewHandler(reportsmongo.New(db)))

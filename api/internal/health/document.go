@@ -4,21 +4,16 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime/metrics"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/etrainer/backend/api/internal/web"
+	"github.com/etrainer/backend/pkg/schema"
 )
-
-// collections is the number of models of the Node backend, which its document
-// gives as the number of collections.
-const collections = 13
 
 // document is the answer to /health. It is 200 even when parts are away:
 // existing probes of it must not restart what a restart cannot mend.
@@ -153,11 +148,10 @@ func (h *Handler) services(ctx context.Context) services {
 
 func (h *Handler) look(ctx context.Context) services {
 	seen := services{
-		Database:     database{Collections: collections},
+		Database:     database{Collections: schema.NodeModels, Fallback: h.parts.Target.Fallback},
 		JobScheduler: statusOnly{"error"},
 		Cloudinary:   h.lookAtStorage(ctx),
 	}
-	seen.Database.Fallback = h.parts.Fallback
 	if h.parts.Memory != nil {
 		memory := h.parts.Memory(ctx)
 		seen.Cache.Memory = cacheMemory{Keys: memory.Entries, Hits: memory.Hits, Misses: memory.Misses, HitRate: memory.HitRate()}
@@ -200,14 +194,11 @@ func (h *Handler) lookAtRedis(ctx context.Context) string {
 }
 
 func (h *Handler) lookAtDatabase(ctx context.Context, seen *services) {
-	probe, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	if err := h.pingDatabase(probe); err != nil {
-		h.parts.Log.WarnContext(ctx, "database does not answer", slog.Any("error", err))
+	if h.Alive(ctx) != nil {
 		return
 	}
 	seen.Database.ReadyState, seen.Database.Name = 1, h.parts.DatabaseName
-	seen.Database.Host, seen.Database.Port = firstHost(h.parts.DatabaseHost)
+	seen.Database.Host, seen.Database.Port = h.parts.Target.First()
 	count, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
 	scheduler, err := h.parts.Jobs(count)
@@ -220,21 +211,6 @@ func (h *Handler) lookAtDatabase(ctx context.Context, seen *services) {
 		return
 	}
 	seen.JobScheduler = scheduler
-}
-
-// firstHost splits the first of the hosts of an address. Without a port it is
-// MongoDB's own.
-func firstHost(hosts string) (string, int) {
-	first, _, _ := strings.Cut(hosts, ",")
-	host, text, err := net.SplitHostPort(first)
-	if err != nil {
-		return first, 27017
-	}
-	port, err := strconv.Atoi(text)
-	if err != nil {
-		return host, 0
-	}
-	return host, port
 }
 
 // heap reads the heap without stopping the program.

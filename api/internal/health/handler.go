@@ -13,6 +13,7 @@ import (
 	"github.com/etrainer/backend/api/internal/web"
 	"github.com/etrainer/backend/pkg/cache"
 	"github.com/etrainer/backend/pkg/media"
+	"github.com/etrainer/backend/pkg/mongodb"
 )
 
 // probeTimeout bounds every look at whether another process is there, so that
@@ -24,8 +25,8 @@ const probeTimeout = time.Second
 // took.
 const countTimeout = 3 * time.Second
 
-// freshFor is how old the parts of a /health document may be. Anybody can ask
-// for it, so the database is asked once for all who ask at the same time.
+// freshFor is how old what an answer tells may be. Anybody can ask, and without
+// a limit, so the database is asked once for all who ask at the same time.
 const freshFor = time.Second
 
 // Database is what is asked about the database.
@@ -36,11 +37,9 @@ type Database interface {
 // Parts are what the answers are made of.
 type Parts struct {
 	Database Database // nil = not connected yet
-	// DatabaseName, and Host as "host:port", name the database.
-	DatabaseName, DatabaseHost string
-	// Fallback reports that Atlas did not answer at the start, and another
-	// database is used.
-	Fallback bool
+	// DatabaseName is its name there, and Target the server that was chosen.
+	DatabaseName string
+	Target       mongodb.Target
 	// Memory tells about the cache in this process; nil = there is none.
 	Memory func(ctx context.Context) cache.Layer
 	// Redis pings Redis; nil = not configured.
@@ -65,6 +64,7 @@ type Parts struct {
 // Handler answers the routes.
 type Handler struct {
 	parts Parts
+	pulse pulse
 
 	mu      sync.Mutex
 	last    services
@@ -108,20 +108,10 @@ func (h *Handler) ready(c *gin.Context) error {
 	if h.parts.Draining() {
 		return notReady(c, "the process is about to stop")
 	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), probeTimeout)
-	defer cancel()
-	if err := h.pingDatabase(ctx); err != nil {
-		h.parts.Log.WarnContext(ctx, "not ready", slog.Any("error", err))
+	if h.Alive(c.Request.Context()) != nil {
 		return notReady(c, "the database does not answer")
 	}
 	return web.JSON(c, http.StatusOK, probeReply{Status: "ready"})
-}
-
-func (h *Handler) pingDatabase(ctx context.Context) error {
-	if h.parts.Database == nil {
-		return web.ErrDatabaseAway
-	}
-	return h.parts.Database.Ping(ctx)
 }
 
 // notReady answers 503 with a reason.

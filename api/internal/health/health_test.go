@@ -15,11 +15,13 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/go-cmp/cmp"
+	"github.com/jonboulle/clockwork"
 
 	"github.com/etrainer/backend/api/internal/apitest"
 	"github.com/etrainer/backend/api/internal/health"
 	"github.com/etrainer/backend/api/internal/jobs"
 	"github.com/etrainer/backend/pkg/fleet"
+	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 )
 
@@ -91,7 +93,7 @@ func TestHealthDocument(t *testing.T) {
 	t.Parallel()
 	counted := jobs.SchedulerHealth{Status: "healthy", IsStarted: true, Stats: jobs.Stats{Total: 5, Scheduled: 1, Running: 1, Completed: 2, Failed: 1}}
 	scheduler := func(context.Context) (jobs.SchedulerHealth, error) { return counted, nil }
-	up := health.Parts{Database: ping(alive), DatabaseName: "etrainer", DatabaseHost: "db1:27018,db2:27019", Redis: alive, Jobs: scheduler}
+	up := health.Parts{Database: ping(alive), DatabaseName: "etrainer", Target: mongodb.Target{Host: "db1:27018,db2:27019"}, Redis: alive, Jobs: scheduler}
 	with := func(change func(*health.Parts)) health.Parts {
 		parts := up
 		change(&parts)
@@ -115,7 +117,7 @@ func TestHealthDocument(t *testing.T) {
 		"without Redis":   {with(func(p *health.Parts) { p.Redis = nil }), "OK", "Server is healthy", database, running, "not_configured", ""},
 		"Redis is away":   {with(func(p *health.Parts) { p.Redis = dead }), "DEGRADED", "Redis does not answer", database, running, "unavailable", ""},
 		"Redis is mute":   {with(func(p *health.Parts) { p.Redis = hangs }), "DEGRADED", "Redis does not answer", database, running, "unavailable", ""},
-		"default port":    {with(func(p *health.Parts) { p.DatabaseHost = "cluster0.example.net" }), "OK", "Server is healthy", map[string]any{"readyState": 1.0, "name": "etrainer", "host": "cluster0.example.net", "port": 27017.0, "collections": 13.0, "fallback": false}, running, "ready", ""},
+		"default port":    {with(func(p *health.Parts) { p.Target.Host = "cluster0.example.net" }), "OK", "Server is healthy", map[string]any{"readyState": 1.0, "name": "etrainer", "host": "cluster0.example.net", "port": 27017.0, "collections": 13.0, "fallback": false}, running, "ready", ""},
 		"database away":   {with(func(p *health.Parts) { p.Database = ping(dead) }), "DEGRADED", "the database does not answer", away, unknown, "ready", ""},
 		"database mute":   {with(func(p *health.Parts) { p.Database = ping(hangs) }), "DEGRADED", "the database does not answer", away, unknown, "ready", ""},
 		"not connected":   {with(func(p *health.Parts) { p.Database = nil }), "DEGRADED", "the database does not answer", away, unknown, "ready", ""},
@@ -127,7 +129,7 @@ func TestHealthDocument(t *testing.T) {
 			p.Jobs = func(ctx context.Context) (jobs.SchedulerHealth, error) { return jobs.SchedulerHealth{}, dead(ctx) }
 		}), "OK", "Server is healthy", database, unknown, "ready", ""},
 		"on the fallback": {
-			with(func(p *health.Parts) { p.Fallback = true }), "DEGRADED", "Atlas did not answer at the start, and the fallback database is used",
+			with(func(p *health.Parts) { p.Target.Fallback = true }), "DEGRADED", "Atlas did not answer at the start, and the fallback database is used",
 			map[string]any{"readyState": 1.0, "name": "etrainer", "host": "db1", "port": 27018.0, "collections": 13.0, "fallback": true},
 			running, "ready", "",
 		},
@@ -191,8 +193,8 @@ func store(shared bool, without string) string {
 	return without
 }
 
-// TestHealthAsksOnceForAll lets many ask at once.
-func TestHealthAsksOnceForAll(t *testing.T) {
+// TestTheDatabaseIsAskedOnceForAll lets many ask at once.
+func TestTheDatabaseIsAskedOnceForAll(t *testing.T) {
 	t.Parallel()
 	var pings atomic.Int64
 	handler := health.NewHandler(health.Parts{
@@ -202,10 +204,53 @@ func TestHealthAsksOnceForAll(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() { get(t, handler, "/health") })
+		all.Go(func() { get(t, handler, "/readyz") })
 	}
 	all.Wait()
 	if n := pings.Load(); n != 1 {
 		t.Errorf("the database was asked %d times, want once", n)
+	}
+}
+
+// TestReadyFollowsTheDatabase: what is told is never older than a second.
+func TestReadyFollowsTheDatabase(t *testing.T) {
+	t.Parallel()
+	clock, away := clockwork.NewFakeClock(), false
+	handler := health.NewHandler(health.Parts{
+		Database: ping(func(context.Context) error {
+			if away {
+				return errors.New("away")
+			}
+			return nil
+		}),
+		Draining: func() bool { return false }, Now: clock.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	for i, step := range []struct {
+		away  bool
+		after time.Duration
+		want  int
+	}{
+		{false, 0, 200}, {true, 999 * time.Millisecond, 200}, {true, time.Millisecond, 503}, {false, 999 * time.Millisecond, 503}, {false, time.Millisecond, 200},
+	} {
+		away = step.away
+		clock.Advance(step.after)
+		if status, body := get(t, handler, "/readyz"); status != step.want {
+			t.Errorf("step %d: %d %v, want %d", i, status, body, step.want)
+		}
+	}
+}
+
+// TestALookOutlivesWhoAsked: others wait for it too.
+func TestALookOutlivesWhoAsked(t *testing.T) {
+	t.Parallel()
+	handler := health.NewHandler(health.Parts{
+		Database: ping(func(ctx context.Context) error { return ctx.Err() }),
+		Now:      time.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if err := handler.Alive(gone); err != nil {
+		t.Errorf("the database was asked in the time of one request: %v", err)
 	}
 }
 

@@ -34,6 +34,29 @@ func TestCostDoesNotGrowWithTheQueue(t *testing.T) {
 // cost is how many commands of each name were sent.
 type cost struct{ Counting, Pages map[string]int64 }
 
+// TestProbesShareOneLook: they have no limit, so how often they are asked must
+// not be how often the database is.
+func TestProbesShareOneLook(t *testing.T) {
+	t.Parallel()
+	counter, err := mongodb.NewCommandCounter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := mongotest.Database(t, options.Client().SetMonitor(counter.Monitor()))
+	now := time.Now()
+	api := apitest.Start(t, db, apitest.Options{Now: func() time.Time { return now }})
+	for range 3 {
+		for _, path := range []string{"/readyz", "/health", "/api/system/health", "/api/system/status"} {
+			if reply := api.Get(t, path, ""); reply.Status != 200 {
+				t.Errorf("%s: %d %s", path, reply.Status, reply.Text)
+			}
+		}
+	}
+	if n := counter.Counts()["ping"]; n != 1 {
+		t.Errorf("the database was asked %d times within one second, want once", n)
+	}
+}
+
 // costs stores jobs and looks at them. The clock stands still, and the count is
 // made first, without the time limits of requests: a slow engine takes longer
 // for it, and not more commands.

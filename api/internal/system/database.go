@@ -1,19 +1,13 @@
 package system
 
 import (
-	"net"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/etrainer/backend/api/internal/web"
+	"github.com/etrainer/backend/pkg/schema"
 )
-
-// collections is the number of models of the Node backend, which its document
-// gives as the number of collections.
-const collections = 13
 
 type databaseReply struct {
 	ReadyState  int         `json:"readyState"` // 1 = connected, 0 = not
@@ -54,9 +48,9 @@ type server struct {
 func (h *Handler) databaseStats(c *gin.Context) error {
 	database := h.parts.Database
 	target, can, stats := database.Target(), database.Capabilities(), database.PoolStats()
-	host, port := firstHost(target.Host)
+	host, port := target.First()
 	reply := databaseReply{
-		Name: database.Name(), Host: host, Port: port, Collections: collections,
+		Name: database.Name(), Host: host, Port: port, Collections: schema.NodeModels,
 		Pool: pool{
 			Open: stats.Open, InUse: stats.InUse, Waiting: stats.Waiting, CheckOuts: stats.CheckOuts,
 			CheckOutFailures: stats.CheckOutFailures, WaitedMs: round(float64(stats.Waited.Microseconds()) / 1000),
@@ -67,20 +61,8 @@ func (h *Handler) databaseStats(c *gin.Context) error {
 		},
 		Target: target.Name, Hosts: target.Host, Fallback: target.Fallback, Timestamp: h.now(),
 	}
-	if h.connected(c.Request.Context()) {
+	if h.parts.Alive(c.Request.Context()) == nil {
 		reply.ReadyState = 1
 	}
 	return web.JSON(c, http.StatusOK, reply)
-}
-
-// firstHost splits the first of the hosts of an address. Without a port it is
-// MongoDB's own.
-func firstHost(hosts string) (string, int) {
-	first, _, _ := strings.Cut(hosts, ",")
-	host, text, err := net.SplitHostPort(first)
-	if err != nil {
-		return first, 27017
-	}
-	port, _ := strconv.Atoi(text) // 0 where it is none
-	return host, port
 }

@@ -15,12 +15,8 @@ import (
 	"github.com/etrainer/backend/pkg/supervise"
 )
 
-// probeTimeout bounds the question whether the database answers.
-const probeTimeout = time.Second
-
 // Database is what is asked about the connection.
 type Database interface {
-	Ping(ctx context.Context) error
 	Name() string
 	Target() mongodb.Target
 	Capabilities() mongodb.Capabilities
@@ -30,9 +26,12 @@ type Database interface {
 // Parts are what the answers are made of.
 type Parts struct {
 	Database Database
-	Cache    cache.Cache
-	Board    *leaderboard.Board
-	Fleet    fleet.Registry
+	// Alive reports whether the database answers. It shares one look among all
+	// who ask: /health has no limit.
+	Alive func(ctx context.Context) error
+	Cache cache.Cache
+	Board *leaderboard.Board
+	Fleet fleet.Registry
 	// Instance is the id of this process in the fleet.
 	Instance string
 	// Parent is what the parent of this process last said of its children; false
@@ -79,14 +78,3 @@ func (h *Handler) now() web.Instant { return web.Instant(h.parts.Now()) }
 
 // uptime is in seconds.
 func (h *Handler) uptime() float64 { return time.Since(h.parts.StartedAt).Seconds() }
-
-// connected asks the database for a sign of life.
-func (h *Handler) connected(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	if err := h.parts.Database.Ping(ctx); err != nil {
-		h.parts.Log.WarnContext(ctx, "database does not answer", slog.Any("error", err))
-		return false
-	}
-	return true
-}

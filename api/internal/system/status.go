@@ -36,7 +36,7 @@ func (h *Handler) health(c *gin.Context) error {
 		},
 	}
 	status := http.StatusOK
-	if !h.connected(c.Request.Context()) {
+	if h.parts.Alive(c.Request.Context()) != nil {
 		status, reply.Status, reply.Services.Database = http.StatusServiceUnavailable, "unhealthy", "disconnected"
 		reply.Error, reply.Message = "Database connection failed", "the database does not answer"
 		c.Header("Retry-After", "5")
@@ -87,7 +87,7 @@ func (h *Handler) status(c *gin.Context) error {
 		},
 		Services: statusServices{Database: "connected", Cache: h.cacheState(), FileStorage: h.fileStorage()},
 	}
-	if !h.connected(c.Request.Context()) {
+	if h.parts.Alive(c.Request.Context()) != nil {
 		reply.Status, reply.Services.Database = "degraded", "disconnected"
 	}
 	return web.JSON(c, http.StatusOK, reply)

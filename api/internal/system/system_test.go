@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jonboulle/clockwork"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/api/internal/apitest"
@@ -128,12 +129,13 @@ func TestClusterStatusListsTheLiving(t *testing.T) {
 
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
-	proxy := apitest.NewProxy(t)
-	api := apitest.Start(t, mongotest.Database(t, proxy.Options()), apitest.Options{})
+	proxy, clock := apitest.NewProxy(t), clockwork.NewFakeClockAt(time.Now())
+	api := apitest.Start(t, mongotest.Database(t, proxy.Options()), apitest.Options{Now: clock.Now})
 	if reply := api.Get(t, "/api/system/health", ""); reply.At("status") != "healthy" || reply.At("services", "database") != "connected" {
 		t.Errorf("with a database: %s", reply.Text)
 	}
 	proxy.Cut()
+	clock.Advance(time.Second)
 	health, status := api.Get(t, "/api/system/health", ""), api.Get(t, "/api/system/status", "")
 	if health.Status != 503 || health.At("status") != "unhealthy" || health.At("services", "database") != "disconnected" || health.Header.Get("Retry-After") == "" {
 		t.Errorf("health without one: %d %s", health.Status, health.Text)
@@ -147,6 +149,7 @@ func TestDatabaseAway(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("it did not come back")
 		}
+		clock.Advance(time.Second)
 	}
 }
 
