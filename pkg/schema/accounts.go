@@ -13,6 +13,7 @@ func Accounts() []Collection {
 	return []Collection{
 		{Name: Users, Holds: "the accounts, shared with the Node backend", Indexes: []Index{
 			{Keys: keys("email", 1), Unique: true, Serves: "login, registration: one account for each address; the same as mongoose's"},
+			{Keys: keys("phone", 1), Serves: "registration: whether another account has the number"},
 			{Keys: keys("timezone", 1), Serves: "study reminders: which time zones users have of their own"},
 			{Keys: keys("createdAt", -1), Serves: "weekly report: accounts created in a week; the same as the Node backend's"},
 		}},

@@ -47,6 +47,10 @@ func TestRegisterAndLoginRequests(t *testing.T) {
 			register, "", `{"name":"An","email":"long@example.com","password":"` + strings.Repeat("ă", 129) + `"}`, 400, "Validation Error",
 			`"password" length must be less than or equal to 128 characters long`,
 		},
+		"long phone": {
+			register, "", `{"name":"An","email":"phone@example.com","phone":"` + strings.Repeat("0", 33) + `","password":"secret1"}`, 400, "Validation Error",
+			`"phone" length must be less than or equal to 32 characters long`,
+		},
 		"operator as email": {register, "", `{"name":"An","email":{"$gt":""},"password":"secret1"}`, 400, "Validation Error", `"email" must be a string, not an object`},
 		"number as name":    {register, "", `{"name":7,"email":"n@example.com","password":"secret1"}`, 400, "Validation Error", `"name" must be a string, not a number`},
 		"array":             {register, "", `[]`, 400, "Validation Error", "the body must be a JSON object, not an array; send {…}"},

@@ -28,6 +28,8 @@ const (
 	googleTimeout = 5 * time.Second
 	// googleReplyLimit is far more than the profile of a person.
 	googleReplyLimit = 64 << 10
+	// googleTokenLimit is twice the longest token that Google issues.
+	googleTokenLimit = 4096
 )
 
 // Never a 401: clients take that for the end of their session.
@@ -98,7 +100,7 @@ type googleToken struct {
 // profile returns whom a token belongs to. It fails with errGoogleRefused,
 // errGoogleClient, errGoogleEmail or errGoogleAway. Causes never hold the token.
 func (g *Google) profile(ctx context.Context, token string) (googleProfile, error) {
-	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if len(token) > googleTokenLimit || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return googleProfile{}, errGoogleRefused // no header can carry it
 	}
 	if err := g.checkClient(ctx, token); err != nil {

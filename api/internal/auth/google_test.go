@@ -153,6 +153,9 @@ func TestGoogleFailures(t *testing.T) {
 			t.Errorf("%s: %d %s", name, reply.Status, reply.Text)
 		}
 	}
+	if reply := api.Post(t, "/api/auth/google", "", map[string]any{"token": strings.Repeat("x", 5000)}); reply.Status != 400 || reply.JSON["error"] != refused {
+		t.Errorf("a token that is longer than Google's: %d %s", reply.Status, reply.Text)
+	}
 	if reply := api.Post(t, "/api/auth/google", "", `{"token":{"$ne":null}}`); reply.Status != 400 {
 		t.Errorf("an operator: %d %s", reply.Status, reply.Text)
 	}

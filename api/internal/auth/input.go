@@ -139,9 +139,16 @@ func (v *validator) email(f field) {
 // phoneSigns is the rule of the Node backend.
 var phoneSigns = regexp.MustCompile(`^[0-9+\-\s()]+$`)
 
+// maxPhoneBytes is twice what the longest number takes with signs between.
+const maxPhoneBytes = 32
+
 // phone checks a number, if there is one: the mobile app sends "" for none.
 func (v *validator) phone(f field) {
-	if f.text() != "" && !phoneSigns.MatchString(*f.value) {
+	switch number := f.text(); {
+	case number == "":
+	case len(number) > maxPhoneBytes:
+		v.report(f, "length must be less than or equal to %d characters long", maxPhoneBytes)
+	case !phoneSigns.MatchString(number):
 		v.report(f, "may hold digits, spaces and + - ( ) only")
 	}
 }
@@ -158,9 +165,12 @@ var (
 // labels or more whose last one can be a top-level domain. Which of those exist
 // changes too often to be checked.
 func validEmail(address string) bool {
+	if len(address) > 254 { // before it is taken apart
+		return false
+	}
 	local, domain, found := strings.Cut(address, "@")
 	labels := strings.Split(domain, ".")
-	if !found || len(address) > 254 || len(local) > 64 || len(labels) < 2 || !localPart.MatchString(local) {
+	if !found || len(local) > 64 || len(labels) < 2 || !localPart.MatchString(local) {
 		return false
 	}
 	for _, label := range labels {

@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -175,6 +176,20 @@ func TestValidEmail(t *testing.T) {
 		if got := auth.ValidEmail(address); got != want {
 			t.Errorf("validEmail(%q) = %v, want %v", address, got, want)
 		}
+	}
+}
+
+//nolint:paralleltest // it measures memory
+func TestALongAddressIsNotTakenApart(t *testing.T) {
+	address := "a@" + strings.Repeat(".", 10<<20)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if auth.ValidEmail(address) {
+		t.Error("an address of dots is valid")
+	}
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+		t.Errorf("it took %d KiB", got>>10)
 	}
 }
 

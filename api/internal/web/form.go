@@ -53,11 +53,7 @@ func formPath(name string) (path []string, isList bool) {
 	if !nested || head == "" || !strings.HasSuffix(rest, "]") {
 		return []string{name}, isList
 	}
-	path = append([]string{head}, strings.Split(strings.TrimSuffix(rest, "]"), "][")...)
-	if len(path) > maxFormDepth+1 {
-		path = append(path[:maxFormDepth:maxFormDepth], strings.Join(path[maxFormDepth:], "]["))
-	}
-	return path, isList
+	return append([]string{head}, strings.SplitN(strings.TrimSuffix(rest, "]"), "][", maxFormDepth)...), isList
 }
 
 func formValue(values []string, isList bool) any {

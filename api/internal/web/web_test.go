@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,7 @@ func TestDecode(t *testing.T) {
 		"nested form":       {asForm, `a[b][c]=1&a[b][d]=2&l[]=x&m=1&m=2`, map[string]any{"a": map[string]any{"b": map[string]any{"c": "1", "d": "2"}}, "l": []any{"x"}, "m": []any{"1", "2"}}, ""},
 		"odd brackets":      {asForm, `a[=1&[b]=2&c]=3&d[e]f=4`, map[string]any{"a[": "1", "[b]": "2", "c]": "3", "d[e]f": "4"}, ""},
 		"deep form":         {asForm, `a[b][c][d][e][f][g][h]=1`, map[string]any{"a": map[string]any{"b": map[string]any{"c": map[string]any{"d": map[string]any{"e": map[string]any{"f][g][h": "1"}}}}}}, ""},
+		"not too deep form": {asForm, `a[b][c][d][e][f]=1`, map[string]any{"a": map[string]any{"b": map[string]any{"c": map[string]any{"d": map[string]any{"e": map[string]any{"f": "1"}}}}}}, ""},
 		"array":             {asJSON, `[]`, nil, "the body must be a JSON object, not an array; send {…}"},
 		"string":            {asJSON, `"x"`, nil, "the body must be a JSON object, not a string; send {…}"},
 		"null":              {asJSON, `null`, nil, "the body must be a JSON object, not null; send {…}"},
@@ -96,6 +98,25 @@ func TestDecode(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestADeepNameCostsNoMoreThanALongOne: its parts are not taken apart.
+//
+//nolint:paralleltest // it measures memory
+func TestADeepNameCostsNoMoreThanALongOne(t *testing.T) {
+	cost := func(part string) uint64 {
+		body := "a[" + strings.Repeat(part, 4<<20/len(part)) + "]=1"
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := decode[map[string]any](asForm, strings.NewReader(body)); err != nil {
+			t.Error(err)
+		}
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	if long, deep := cost("x"), cost("]["); deep > long+long/4 {
+		t.Errorf("a deep name takes %d KiB, one of the same length %d KiB", deep>>10, long>>10)
 	}
 }
 

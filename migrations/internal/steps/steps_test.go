@@ -277,6 +277,11 @@ func TestIndexes(t *testing.T) {
 	}
 	create(schema.UserJourneys, bson.D{{Key: "user", Value: 1}}, options.Index().SetUnique(true))
 	create(schema.Users, bson.D{{Key: "lastActive", Value: -1}}, options.Index())
+	for i, phone := range []any{"0901", "0901", nil} { // Node's registration looks, and then inserts
+		if _, err := db.Collection(schema.Users).InsertOne(t.Context(), bson.D{{Key: "email", Value: i}, {Key: "phone", Value: phone}}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	up(t, db)
 	journeys, err := mongodb.ListIndexes(t.Context(), db.Collection(schema.UserJourneys))
 	if err != nil || len(journeys) != 1 || journeys[0].Unique {
@@ -284,7 +289,8 @@ func TestIndexes(t *testing.T) {
 	}
 	users, err := mongodb.ListIndexes(t.Context(), db.Collection(schema.Users))
 	if err != nil || !slices.ContainsFunc(users, func(i mongodb.StoredIndex) bool { return i.Name == "lastActive_-1" }) ||
-		!slices.ContainsFunc(users, func(i mongodb.StoredIndex) bool { return i.Name == "email_1" && i.Unique }) {
+		!slices.ContainsFunc(users, func(i mongodb.StoredIndex) bool { return i.Name == "email_1" && i.Unique }) ||
+		!slices.ContainsFunc(users, func(i mongodb.StoredIndex) bool { return i.Name == "phone_1" && !i.Unique }) {
 		t.Errorf("the users have %+v (%v), want ours and the useless one, which nobody asked to drop", users, err)
 	}
 	stored, err := mongodb.ListIndexes(t.Context(), db.Collection(schema.Jobs))
