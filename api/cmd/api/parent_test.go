@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -40,7 +42,8 @@ func TestRollOfAnAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = parent.Process.Kill() })
-	url := "http://" + net.JoinHostPort("127.0.0.1", port) + "/api/system/jobs"
+	base := "http://" + net.JoinHostPort("127.0.0.1", port)
+	url := base + "/api/system/jobs"
 	logged := func(text string, times int) {
 		t.Helper()
 		deadline := time.Now().Add(time.Minute)
@@ -54,6 +57,20 @@ func TestRollOfAnAPI(t *testing.T) {
 		}
 	}
 	logged(`"child ready"`, 2)
+	var health struct {
+		Cluster struct {
+			ID  string `json:"worker_id"`
+			PID int    `json:"pid"`
+		} `json:"cluster"`
+	}
+	reply, err := http.Get(base + "/health")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(json.NewDecoder(reply.Body).Decode(&health), reply.Body.Close())
+	if child := health.Cluster; err != nil || child.ID != "1" && child.ID != "2" || child.PID == 0 || child.PID == parent.Process.Pid {
+		t.Errorf("/health tells of the child %+v, %v", child, err)
+	}
 
 	over, asked := make(chan struct{}), make(chan map[string]int, 1)
 	go func() { asked <- askUntil(over, url) }()

@@ -65,7 +65,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 		Log: log, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout, Limits: limits(cfg, counts),
 		Metrics: measure,
 	}}
-	probes := health.Parts{Redis: pinger(redisClient), LimitsShared: shared, Draining: listener.Draining, Now: time.Now, StartedAt: time.Now(), Log: log}
+	probes := health.Parts{Redis: pinger(redisClient), LimitsShared: shared, Child: child.ID(), Draining: listener.Draining, Now: time.Now, StartedAt: time.Now(), Log: log}
 	starting, err := server.Starting(routing, health.NewHandler(probes))
 	if err != nil {
 		return nil, err

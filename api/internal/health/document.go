@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"os"
 	"runtime/metrics"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -25,7 +27,13 @@ type document struct {
 	Environment string      `json:"environment"`
 	Services    services    `json:"services"`
 	Memory      memory      `json:"memory"`
-	Cluster     any         `json:"cluster"` // null: one process uses all processors
+	Cluster     *cluster    `json:"cluster"` // null: this process has no parent
+}
+
+// cluster is the process that answers, of those of one parent.
+type cluster struct {
+	WorkerID string `json:"worker_id"` // its number, as in /api/system/cluster/status
+	PID      int    `json:"pid"`
 }
 
 type services struct {
@@ -105,6 +113,9 @@ func (h *Handler) health(c *gin.Context) error {
 	}
 	if faults := parts.faults(); len(faults) > 0 {
 		reply.Status, reply.Message = "DEGRADED", strings.Join(faults, "; ")
+	}
+	if h.parts.Child > 0 {
+		reply.Cluster = &cluster{WorkerID: strconv.Itoa(h.parts.Child), PID: os.Getpid()}
 	}
 	return web.JSON(c, http.StatusOK, reply)
 }

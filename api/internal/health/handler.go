@@ -53,6 +53,9 @@ type Parts struct {
 	Jobs func(ctx context.Context) (jobs.SchedulerHealth, error)
 	// Storage keeps uploads; nil = not there yet.
 	Storage media.Store
+	// Child is the number of this process among the children of its parent; 0 = it
+	// has no parent.
+	Child int
 	// Draining reports whether the process is about to stop.
 	Draining func() bool
 	// Now is the clock, StartedAt when the process started.

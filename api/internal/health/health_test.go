@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -114,6 +115,7 @@ func TestHealthDocument(t *testing.T) {
 		alone           string // what is not shared though Redis is ready
 	}{
 		"all is well":     {up, "OK", "Server is healthy", database, running, "ready", ""},
+		"under a parent":  {with(func(p *health.Parts) { p.Child = 2 }), "OK", "Server is healthy", database, running, "ready", ""},
 		"without Redis":   {with(func(p *health.Parts) { p.Redis = nil }), "OK", "Server is healthy", database, running, "not_configured", ""},
 		"Redis is away":   {with(func(p *health.Parts) { p.Redis = dead }), "DEGRADED", "Redis does not answer", database, running, "unavailable", ""},
 		"Redis is mute":   {with(func(p *health.Parts) { p.Redis = hangs }), "DEGRADED", "Redis does not answer", database, running, "unavailable", ""},
@@ -160,8 +162,12 @@ func TestHealthDocument(t *testing.T) {
 			if uptime, _ := body["uptime"].(float64); uptime < 60 || uptime > 120 {
 				t.Errorf("uptime = %v seconds", body["uptime"])
 			}
-			if cluster, there := body["cluster"]; cluster != nil || !there {
-				t.Errorf("cluster = %v, there: %v, want null", cluster, there)
+			var cluster any
+			if test.parts.Child > 0 {
+				cluster = map[string]any{"worker_id": "2", "pid": float64(os.Getpid())}
+			}
+			if got, there := body["cluster"]; !cmp.Equal(got, cluster) || !there {
+				t.Errorf("cluster = %v, there: %v, want %v", got, there, cluster)
 			}
 			memory, _ := body["memory"].(map[string]any)
 			if used, total := memory["used"], memory["total"]; used.(float64) <= 0 || used.(float64) > total.(float64) {
