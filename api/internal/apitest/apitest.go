@@ -64,6 +64,8 @@ type Options struct {
 	MediaDir string
 	// Media keeps new uploads. nil = the folder does.
 	Media media.Store
+	// Uploads changes the options of uploads. nil = they stay.
+	Uploads func(*uploads.Options)
 	// OneSecret signs refresh tokens with AccessSecret, as the Node backend does
 	// without JWT_REFRESH_SECRET.
 	OneSecret bool
@@ -152,6 +154,9 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 	}
 	if o.Media != nil {
 		files.Store, files.Others = o.Media, []media.Store{disk}
+	}
+	if o.Uploads != nil {
+		o.Uploads(&files)
 	}
 	probes := health.NewHandler(health.Parts{
 		Database: pinger{db}, DatabaseName: db.Name(), Target: pinger{db}.Target(),

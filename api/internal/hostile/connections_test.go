@@ -11,12 +11,16 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/etrainer/backend/api/internal/apitest"
 	"github.com/etrainer/backend/api/internal/server"
+	"github.com/etrainer/backend/api/internal/uploads"
+	"github.com/etrainer/backend/pkg/edgetest"
+	"github.com/etrainer/backend/pkg/media/mediatest"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 )
 
@@ -30,7 +34,15 @@ const (
 // listen runs the whole api behind its real listener, which waits for nobody.
 func listen(t *testing.T) (*apitest.API, string) {
 	t.Helper()
-	api := apitest.Start(t, mongotest.Database(t), apitest.Options{})
+	return listenOver(t, t.TempDir())
+}
+
+// listenOver is listen with a folder of uploaded files.
+func listenOver(t *testing.T, dir string) (*apitest.API, string) {
+	t.Helper()
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{MediaDir: dir, Uploads: func(o *uploads.Options) {
+		o.Pause, o.Longest = impatience, 2*impatience
+	}})
 	listener := server.New(server.Options{
 		Address: "127.0.0.1:0", HeaderTimeout: impatience, BodyTimeout: 2 * impatience, Log: slog.New(slog.DiscardHandler),
 	})
@@ -161,10 +173,82 @@ func TestSlowClients(t *testing.T) {
 			if !strings.HasPrefix(got, test.want) || test.want == "" && strings.Contains(got, "200 OK") {
 				t.Errorf("it got %q, want %q…", got, test.want)
 			}
-			if test.want != "" && !strings.HasSuffix(got, `{"error":"Request timeout","message":"the request came too slowly; send it again"}`) {
+			if test.want != "" && !strings.HasSuffix(got, tooSlow) {
 				t.Errorf("it got %q", got)
 			}
 		})
+	}
+}
+
+// tooSlow is the body of a 408.
+const tooSlow = `{"error":"Request timeout","message":"the request came too slowly; send it again"}`
+
+// TestSlowUploads: an upload that stands still, or drips, is ended like any
+// other request, and leaves nothing.
+func TestSlowUploads(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	api, address := listenOver(t, dir)
+	begin := "POST /api/uploads/images HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + api.Token(t, "admin@example.com") +
+		"\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 5000000\r\n\r\n"
+	head := "--x\r\nContent-Disposition: form-data; name=\"images\"; filename=\"a.png\"\r\n\r\n"
+	picture := string(mediatest.PNG(4, 4))
+	for name, test := range map[string]struct {
+		request string
+		drips   bool
+	}{
+		"no body":            {begin, false},
+		"half a header":      {begin + head[:20], false},
+		"half a head":        {begin + head + picture, false},
+		"half a file":        {begin + head + picture + strings.Repeat("a", 100<<10), false},
+		"a file, and drops":  {begin + head + picture + strings.Repeat("a", 30<<10), true},
+		"drops of a header":  {begin + head[:20], true},
+		"a file, half a one": {begin + head + picture + "\r\n" + head + picture + strings.Repeat("a", 30<<10), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := dial(t, address)
+			c.send(test.request)
+			got := c.end(test.drips)
+			if !strings.HasPrefix(got, "HTTP/1.1 408 ") || !strings.HasSuffix(got, tooSlow) {
+				t.Errorf("it got %q", got)
+			}
+		})
+	}
+	t.Cleanup(func() { // the parallel tests have ended
+		edgetest.Until(t, "nothing is left", func() bool {
+			entries, err := os.ReadDir(filepath.Join(dir, "incoming"))
+			return err == nil && len(entries) == 0
+		})
+		for _, below := range []string{"files", "variants"} {
+			if entries, err := os.ReadDir(filepath.Join(dir, below)); err != nil || len(entries) != 0 {
+				t.Errorf("%s: %v, %v", below, entries, err)
+			}
+		}
+	})
+}
+
+// end waits for the end of the connection, and sends a drop now and then
+// meanwhile if it is to drip.
+func (c *connection) end(drip bool) string {
+	c.t.Helper()
+	if !drip {
+		return c.ended()
+	}
+	over := make(chan string, 1)
+	go func() {
+		text, _ := io.ReadAll(c) // a reset is an end as well
+		over <- string(text)
+	}()
+	tick := time.NewTicker(impatience / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case got := <-over:
+			return got
+		case <-tick.C:
+			_, _ = io.WriteString(c, "a")
+		}
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/etrainer/backend/pkg/media/cloudinary"
 	"github.com/etrainer/backend/pkg/media/mediatest"
 	"github.com/etrainer/backend/pkg/mediafile"
-	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 )
 
 // breakFor is how long the breaker of a test stays open.
@@ -35,10 +34,7 @@ func account(t *testing.T, address string) media.Store {
 // startWith is start with a store for new uploads.
 func startWith(t *testing.T, store func(dir string) media.Store) *fixture {
 	t.Helper()
-	db, dir := mongotest.Database(t), t.TempDir()
-	f := &fixture{API: apitest.Start(t, db, apitest.Options{MediaDir: dir, Media: store(dir)}), db: db, dir: dir}
-	f.admin, f.user, f.other = f.Token(t, "admin@example.com"), f.Token(t, "user@example.com"), f.Token(t, "else@example.com")
-	return f
+	return start(t, func(o *apitest.Options) { o.Media = store(o.MediaDir) })
 }
 
 // TestCloudinaryLife: what Cloudinary keeps has addresses of its own.

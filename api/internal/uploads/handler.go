@@ -1,6 +1,7 @@
 package uploads
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,11 @@ type Options struct {
 	// BaseURL stands before addresses of our own, such as
 	// https://api.example.com; "" = as the request names us.
 	BaseURL string
+	// Pause is how long a client may send, or take, nothing; 0 = 30 s.
+	Pause time.Duration
+	// Longest is how long a transfer may take that is slower than 32 KiB a
+	// second, and the storing of what was received; 0 = 5 min.
+	Longest time.Duration
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -42,7 +48,11 @@ type Options struct {
 type Handler struct{ options Options }
 
 // NewHandler returns a Handler.
-func NewHandler(options Options) *Handler { return &Handler{options} }
+func NewHandler(options Options) *Handler {
+	options.Pause = cmp.Or(options.Pause, longestPause)
+	options.Longest = cmp.Or(options.Longest, longest)
+	return &Handler{options}
+}
 
 // cleanupTimeout bounds the undoing of a request, which goes on when the
 // client is gone.

@@ -11,7 +11,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -22,10 +21,6 @@ import (
 )
 
 const (
-	// longest is how long an upload may take, as behind nginx.
-	longest = 5 * time.Minute
-	// longestPause is how long a client may send nothing.
-	longestPause = 30 * time.Second
 	// overhead is what a body may have beside its files.
 	overhead = 1 << 20
 	// maxParts bounds the fields that are no files.
@@ -42,93 +37,70 @@ type received struct {
 // receive answers an upload route.
 func (h *Handler) receive(s slot) web.Handler {
 	return func(c *gin.Context) error {
-		if err := h.options.Store.Ready(); err != nil {
-			return explain(err)
-		}
-		extend(c)
+		var files []received
+		defer func() { discard(files) }() // also after a panic
+		pace := h.pace(c)
+		body := patient{c.Request.Body, pace}
 		limit := int64(s.most)*h.options.Limits[s.kind] + overhead
-		ctx, cancel := context.WithTimeout(c.Request.Context(), longest)
-		defer cancel()
-		request, body := c.Request, c.Request.Body
-		c.Request = request.WithContext(ctx)
-		defer func() { c.Request = request }() // its context tells whether the client has gone
 		c.Request.Body = http.MaxBytesReader(c.Writer, body, limit)
-		files, err := h.read(c, s)
-		defer discard(files)
+		err := explain(h.options.Store.Ready())
 		if err == nil {
-			err = h.keep(c, s, files)
+			err = h.read(c, s, &files)
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil && c.Request.Context().Err() == nil && !awaited(c.Request, pace) {
 			// A proxy that is still sending when the connection closes would
 			// report 502 instead of our answer.
 			_, _ = io.CopyN(io.Discard, body, limit)
 		}
-		return err
+		pace.arrived()
+		if pace.late {
+			return web.ErrSlowBody
+		}
+		if err != nil {
+			return err
+		}
+		request := c.Request
+		ctx, cancel := context.WithTimeout(request.Context(), h.options.Longest)
+		defer cancel()
+		c.Request = request.WithContext(ctx)
+		defer func() { c.Request = request }() // its context tells whether the client has gone
+		return h.keep(c, s, files)
 	}
 }
 
-// extend gives an upload more time than other requests, but not to clients
-// that stall.
-func extend(c *gin.Context) {
-	control := http.NewResponseController(c.Writer)
-	end := time.Now().Add(longest)
-	_ = control.SetWriteDeadline(end.Add(longestPause)) // a writer without deadlines has no need of them
-	c.Request.Body = &patient{ReadCloser: c.Request.Body, extend: func() {
-		pause := time.Now().Add(longestPause)
-		if pause.After(end) {
-			pause = end
-		}
-		_ = control.SetReadDeadline(pause)
-	}}
-}
+// awaited reports whether a client waits to be told that it may send.
+func awaited(r *http.Request, p *pace) bool { return p.moved == 0 && r.Header.Get("Expect") != "" }
 
-// patient moves the deadline of a body with every read.
-type patient struct {
-	io.ReadCloser
-	extend func()
-}
-
-func (p *patient) Read(b []byte) (int, error) {
-	p.extend()
-	return p.ReadCloser.Read(b)
-}
-
-// read receives the files of a body. What it returns is to be discarded, also
-// after an error.
-func (h *Handler) read(c *gin.Context, s slot) ([]received, error) {
+// read receives the files of a body.
+func (h *Handler) read(c *gin.Context, s slot, files *[]received) error {
 	reader, err := c.Request.MultipartReader()
 	if err != nil {
-		return nil, web.Title(s.failed, errs.Invalid("", "the body is not multipart/form-data; send the file in the field %q", s.fields[0]))
+		return web.Title(s.failed, errs.Invalid("", "the body is not multipart/form-data; send the file in the field %q", s.fields[0]))
 	}
-	var files []received
 	for range maxParts {
 		part, err := reader.NextPart()
 		if errors.Is(err, io.EOF) {
 			// To the end of the body: only then does the server notice that a
 			// client goes away.
 			if _, err := io.Copy(io.Discard, c.Request.Body); err != nil {
-				return files, broken(s, err)
+				return broken(s, err)
 			}
-			return files, nil
+			return nil
 		}
 		if err != nil {
-			return files, broken(s, err)
+			return broken(s, err)
 		}
 		if part.FileName() == "" {
 			continue // a field that is no file, as multer ignores it
 		}
-		if err := s.check(part.FormName(), len(files)); err != nil {
-			return files, err
+		if err := s.check(part.FormName(), len(*files)); err != nil {
+			return err
 		}
-		file, err := h.readFile(s, part)
-		if file.path != "" {
-			files = append(files, file)
-		}
-		if err != nil {
-			return files, err
+		if err := h.readFile(s, part, files); err != nil {
+			return err
 		}
 	}
-	return files, web.Title(s.failed, errs.Invalid("", "the body has more than %d parts", maxParts))
+	return web.Title(s.failed, errs.Invalid("", "the body has more than %d parts", maxParts))
 }
 
 func (s slot) check(field string, have int) error {
@@ -142,41 +114,41 @@ func (s slot) check(field string, have int) error {
 }
 
 // readFile receives one file: limited while it comes in, and refused by its
-// first bytes.
-func (h *Handler) readFile(s slot, part *multipart.Part) (received, error) {
+// first bytes. It is among the files from the moment that it is on the disk.
+func (h *Handler) readFile(s slot, part *multipart.Part, files *[]received) error {
 	head := make([]byte, mediafile.HeadSize)
 	n, err := io.ReadFull(part, head)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		_, err = part.Read(make([]byte, 1)) // was it the end of the part, or of the body?
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return received{}, broken(s, err)
+		return broken(s, err)
 	}
 	head = head[:n]
 	format := mediafile.Sniff(head)
 	if !s.mayBe(format) {
-		return received{}, s.refuseType(part)
+		return s.refuseType(part)
 	}
 	file, err := os.CreateTemp(h.options.Incoming, "upload-*")
 	if err != nil {
-		return received{}, fmt.Errorf("receive a file: %w", err)
+		return fmt.Errorf("receive a file: %w", err)
 	}
-	got := received{path: file.Name(), name: cleanName(part.FileName())}
+	*files = append(*files, received{path: file.Name(), name: cleanName(part.FileName())})
 	limit := h.options.Limits[s.kind]
 	size, err := io.Copy(file, io.LimitReader(io.MultiReader(bytes.NewReader(head), part), limit+1))
 	if errClose := file.Close(); err == nil && errClose != nil {
-		return got, fmt.Errorf("receive a file: %w", errClose)
+		return fmt.Errorf("receive a file: %w", errClose)
 	}
 	switch {
 	case size > limit:
-		return got, web.Title(s.failed, web.Mend(errs.Invalid(part.FormName(), "File too large"), "send %d bytes at the most", limit))
+		return web.Title(s.failed, web.Mend(errs.Invalid(part.FormName(), "File too large"), "send %d bytes at the most", limit))
 	case err != nil && isOurs(err):
-		return got, fmt.Errorf("receive a file: %w", err)
+		return fmt.Errorf("receive a file: %w", err)
 	case err != nil:
-		return got, broken(s, err)
+		return broken(s, err)
 	}
-	got.file, err = measure(s, part, got.path, size, format)
-	return got, err
+	(*files)[len(*files)-1].file, err = measure(s, part, file.Name(), size, format)
+	return err
 }
 
 // mayBe reports whether a format fits the kind. Which of MP4 and M4A a file is

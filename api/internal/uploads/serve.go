@@ -61,7 +61,6 @@ func (h *Handler) serve(c *gin.Context) error {
 	header.Set("Cross-Origin-Resource-Policy", "cross-origin") // pages of the app show it
 	header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	header.Set("ETag", fmt.Sprintf(`"%x-%x"`, stat.ModTime().UnixNano(), stat.Size()))
-	_ = http.NewResponseController(c.Writer).SetWriteDeadline(h.options.Now().Add(longest)) // a writer without deadlines has no need of them
-	http.ServeContent(c.Writer, c.Request, "", stat.ModTime(), file)
+	http.ServeContent(steady{c.Writer, h.pace(c)}, c.Request, "", stat.ModTime(), file)
 	return nil
 }

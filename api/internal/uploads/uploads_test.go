@@ -33,10 +33,13 @@ type fixture struct {
 	admin, user, other string
 }
 
-func start(t *testing.T) *fixture {
+func start(t *testing.T, change ...func(*apitest.Options)) *fixture {
 	t.Helper()
-	db, dir := mongotest.Database(t), t.TempDir()
-	f := &fixture{API: apitest.Start(t, db, apitest.Options{MediaDir: dir}), db: db, dir: dir}
+	db, o := mongotest.Database(t), apitest.Options{MediaDir: t.TempDir()}
+	for _, each := range change {
+		each(&o)
+	}
+	f := &fixture{API: apitest.Start(t, db, o), db: db, dir: o.MediaDir}
 	f.admin, f.user, f.other = f.Token(t, "admin@example.com"), f.Token(t, "user@example.com"), f.Token(t, "else@example.com")
 	return f
 }

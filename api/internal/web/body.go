@@ -69,7 +69,7 @@ func readAll(r *http.Request) ([]byte, error) {
 		return nil, TooLarge(tooLarge.Limit)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil, errSlowBody
+		return nil, ErrSlowBody
 	}
 	if err != nil {
 		return nil, errs.Wrap(errs.KindInvalid, err, "the body ended before it was complete; send it again")
@@ -77,9 +77,9 @@ func readAll(r *http.Request) ([]byte, error) {
 	return text, nil
 }
 
-// errSlowBody is the failure of a body that did not arrive in time. The
+// ErrSlowBody is the failure of a body that did not arrive in time. The
 // connection ends with it.
-var errSlowBody = errors.New("the body came too slowly")
+var ErrSlowBody = errors.New("the body came too slowly")
 
 // TooLarge is the failure of a body over a limit in bytes.
 func TooLarge(limit int64) error {

@@ -104,7 +104,7 @@ func fail(c *gin.Context, title string, err error) {
 	}
 	status, body := describe(err)
 	// The end of the time for a body ends the context, too; the client is there.
-	if errors.Is(c.Request.Context().Err(), context.Canceled) && !errors.Is(err, errSlowBody) {
+	if errors.Is(c.Request.Context().Err(), context.Canceled) && !errors.Is(err, ErrSlowBody) {
 		status = statusGone
 	}
 	if body.Error == "" {
@@ -159,7 +159,7 @@ func classify(err error) (int, failureBody) {
 		return statuses[kind], body
 	}
 	switch {
-	case errors.Is(err, errSlowBody):
+	case errors.Is(err, ErrSlowBody):
 		return http.StatusRequestTimeout, failureBody{Error: "Request timeout", Message: "the request came too slowly; send it again"}
 	case errors.Is(err, queue.ErrNotFound):
 		return http.StatusNotFound, failureBody{Error: "Job not found", Message: "no job has this id; it may have been deleted"}
