@@ -13,6 +13,7 @@ var ErrNotFound = errors.New("no such file")
 type UnavailableError struct {
 	Store      string
 	RetryAfter time.Duration // when to try again; 0 = unknown
+	Sent       bool          // the file of a Put may have come there nevertheless
 	Err        error
 }
 

@@ -23,7 +23,7 @@ type Store interface {
 	Ready() error
 	// Put keeps a file. It has it whole or not at all; after an error nothing
 	// is left that Delete would find, except when the store went away and
-	// cannot be asked.
+	// cannot be asked: see UnavailableError.Sent.
 	Put(ctx context.Context, upload Upload) (Asset, error)
 	// Delete removes a file, everything made from it, and copies on the way to
 	// clients. ErrNotFound = it was not there.

@@ -83,10 +83,10 @@ func TestIllness(t *testing.T) {
 			t.Parallel()
 			cloud := mediatest.NewCloud(t)
 			store := open(t, cloud, func(o *cloudinary.Options) {
-				o.UploadTimeout, o.BreakFor = 200*time.Millisecond, 2*time.Second
+				o.UploadTimeout, o.BreakFor = 200*time.Millisecond, 4*time.Second
 			})
 			cloud.Be(mood)
-			for range 4 {
+			for tries := 0; store.Ready() == nil && tries < 5; tries++ {
 				_, err := store.Put(t.Context(), mediatest.Received(t, media.Image, mediafile.PNG))
 				away, ok := errors.AsType[*media.UnavailableError](err)
 				if !ok || away.RetryAfter == 0 {
@@ -94,10 +94,11 @@ func TestIllness(t *testing.T) {
 				}
 			}
 			seen := cloud.Requests()
-			cloud.Be(mediatest.Well)
-			if _, err := store.Put(t.Context(), mediatest.Received(t, media.Image, mediafile.PNG)); err == nil && cloud.Requests() == seen {
-				t.Error("the open breaker let an upload through without a request")
+			_, err := store.Put(t.Context(), mediatest.Received(t, media.Image, mediafile.PNG))
+			if away, ok := errors.AsType[*media.UnavailableError](err); !ok || away.Sent || cloud.Requests() != seen {
+				t.Errorf("open: Put = %v, after %d requests more", err, cloud.Requests()-seen)
 			}
+			cloud.Be(mediatest.Well)
 			deadline := time.Now().Add(30 * time.Second)
 			for store.Ready() != nil && time.Now().Before(deadline) {
 				<-time.After(20 * time.Millisecond)
@@ -106,6 +107,71 @@ func TestIllness(t *testing.T) {
 				t.Errorf("after the illness: %v", err)
 			}
 		})
+	}
+}
+
+// TestRetries: what fails once is tried again, and three times at the most.
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		mood     mediatest.Mood
+		requests int
+	}{
+		"well": {mediatest.Well, 1}, "once": {mediatest.FailingOnce, 2}, "always": {mediatest.Failing, 3},
+		"a limit": {mediatest.Limited, 1}, "refused": {mediatest.Refusing, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cloud := mediatest.NewCloud(t)
+			store := open(t, cloud, func(o *cloudinary.Options) { o.StallAfter = time.Hour })
+			cloud.Be(test.mood)
+			_, err := store.Put(t.Context(), mediatest.Received(t, media.Image, mediafile.PNG))
+			well, opens := test.mood == mediatest.Well || test.mood == mediatest.FailingOnce, test.mood == mediatest.Failing
+			if (err == nil) != well || cloud.Requests() != test.requests || (store.Ready() != nil) != opens {
+				t.Errorf("Put = %v, after %d requests, want %d; Ready = %v", err, cloud.Requests(), test.requests, store.Ready())
+			}
+		})
+	}
+}
+
+// TestSlow: an upload that stands still for long is left alone when Cloudinary
+// answers another question, and one answer to two is enough.
+func TestSlow(t *testing.T) {
+	t.Parallel()
+	for name, mood := range map[string]mediatest.Mood{"slow": mediatest.Slow, "a lost packet": mediatest.Losing} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cloud := mediatest.NewCloud(t)
+			store := open(t, cloud, func(o *cloudinary.Options) { o.StallAfter = 100 * time.Millisecond })
+			cloud.Be(mood)
+			if _, err := store.Put(t.Context(), mediatest.Received(t, media.Image, mediafile.PNG)); err != nil || cloud.Assets() != 1 {
+				t.Errorf("Put = %v, %d files", err, cloud.Assets())
+			}
+			if cloud.Requests() < 2 {
+				t.Error("nobody asked what the matter is")
+			}
+		})
+	}
+}
+
+// TestRefusal: what Cloudinary has against a file is told, and formats are its
+// business, too.
+func TestRefusal(t *testing.T) {
+	t.Parallel()
+	cloud := mediatest.NewCloud(t)
+	store := open(t, cloud, nil)
+	wrong := mediatest.Received(t, media.Image, mediafile.PNG)
+	if err := os.WriteFile(wrong.Path, mediatest.Sample(mediafile.PDF), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cloud.Be(mediatest.Refusing)
+	for reason, upload := range map[string]media.Upload{
+		mediatest.Refusal: mediatest.Received(t, media.Image, mediafile.PNG), "Image file format pdf not allowed": wrong,
+	} {
+		_, err := store.Put(t.Context(), upload)
+		if refused, ok := errors.AsType[*media.RefusedError](err); !ok || refused.Reason != reason {
+			t.Errorf("Put = %v, want %q", err, reason)
+		}
 	}
 }
 

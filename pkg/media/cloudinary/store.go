@@ -52,6 +52,7 @@ type Store struct {
 	cloud                      *sdk.Cloudinary
 	name                       string
 	transport                  *transport
+	probes                     *http.Transport
 	breaker                    *gobreaker.CircuitBreaker[struct{}]
 	uploadTimeout, callTimeout time.Duration
 	stallAfter, breakFor       time.Duration
@@ -102,11 +103,15 @@ func New(o Options) (*Store, error) {
 		s.now = time.Now
 	}
 	s.breaker = newBreaker(s.breakFor, &s.mute)
-	s.transport = &transport{now: s.now, base: &http.Transport{
+	base := &http.Transport{
 		Proxy:       http.ProxyFromEnvironment,
 		DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, TLSHandshakeTimeout: 5 * time.Second,
-		MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second, ForceAttemptHTTP2: true,
-	}}
+		MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second,
+	}
+	s.probes = base.Clone()
+	s.probes.DisableKeepAlives = true
+	base.ForceAttemptHTTP2 = true
+	s.transport = &transport{now: s.now, base: base}
 	cloud.Upload.Client.Transport, cloud.Admin.Client.Transport = s.transport, s.transport
 	cloud.Logger.SetLevel(logger.NONE)
 	return s, nil
@@ -146,13 +151,16 @@ func (s *Store) Put(ctx context.Context, upload media.Upload) (media.Asset, erro
 	}
 	defer func() { _ = file.Close() }() // it was only read
 	var result *uploader.UploadResult
+	var sent atomic.Bool
 	err = s.do(ctx, s.uploadTimeout, func(ctx context.Context) error {
-		ctx, end := s.watch(ctx)
+		ctx, end := s.watch(ctx, &sent)
 		defer end()
 		var err error
 		result, err = s.cloud.Upload.Upload(withResource(ctx, upload.Kind.ResourceType()), io.NewSectionReader(file, 0, upload.File.Size), uploader.UploadParams{
 			PublicID: upload.PublicID, ResourceType: string(upload.Kind.ResourceType()),
 			AllowedFormats: formats(upload.Kind), Overwrite: new(true),
+			// Accounts with dynamic folders do not take the folder from the id.
+			AssetFolder: upload.Kind.Folder(), UseAssetFolderAsPublicIDPrefix: new(false),
 		})
 		if errors.Is(context.Cause(ctx), errMute) {
 			return context.Cause(ctx)
@@ -160,6 +168,9 @@ func (s *Store) Put(ctx context.Context, upload media.Upload) (media.Asset, erro
 		return s.checked(err, result)
 	})
 	if err != nil {
+		if away, ok := errors.AsType[*media.UnavailableError](err); ok {
+			away.Sent = sent.Load()
+		}
 		return media.Asset{}, fmt.Errorf("send %s: %w", upload.PublicID, err)
 	}
 	asset := media.Asset{

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -21,16 +23,22 @@ const (
 	againAfter   = 20 // then the upload is left alone for this long
 )
 
+// probes is how many questions are asked at once: one lost packet is no outage.
+const probes = 2
+
 type movedKey struct{}
 
 // watch gives up on an upload that stands still when Cloudinary does not
 // answer a simple question either. That an upload stands still is no proof: a
 // long film is worked on for many seconds after it was sent. end must be
-// called.
-func (s *Store) watch(ctx context.Context) (watched context.Context, end func()) {
+// called. sent becomes true when something of the upload has left.
+func (s *Store) watch(ctx context.Context, sent *atomic.Bool) (watched context.Context, end func()) {
 	started := time.Now()
 	moved := &atomic.Int64{} // how long after that the body was read last
-	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, movedKey{}, func() { moved.Store(int64(time.Since(started))) }))
+	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, movedKey{}, func() {
+		sent.Store(true)
+		moved.Store(int64(time.Since(started)))
+	}))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -56,16 +64,35 @@ func (s *Store) watch(ctx context.Context) (watched context.Context, end func())
 	return ctx, func() { cancel(nil); <-ended }
 }
 
-// probe asks for any answer, without credentials: such a question counts for
-// no limit of the account.
+// probe returns nil when there is any answer. Each question has a connection of
+// its own.
 func (s *Store) probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin*s.stallAfter)
-	defer cancel()
+	ctx, answered := context.WithTimeout(ctx, answerWithin*s.stallAfter)
+	defer answered()
+	var failures [probes]error
+	var all sync.WaitGroup
+	for i := range failures {
+		all.Go(func() {
+			if failures[i] = s.ask(ctx); failures[i] == nil {
+				answered() // nobody waits for the others
+			}
+		})
+	}
+	all.Wait()
+	if slices.Contains(failures[:], nil) {
+		return nil
+	}
+	return errors.Join(failures[:]...)
+}
+
+// ask sends a question without credentials: it counts for no limit of the
+// account.
+func (s *Store) ask(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.address, nil)
 	if err != nil {
 		return err
 	}
-	response, err := s.transport.base.RoundTrip(request)
+	response, err := s.probes.RoundTrip(request)
 	if err != nil {
 		return err
 	}

@@ -11,11 +11,15 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/etrainer/backend/pkg/mediafile"
 )
 
 // The account of a Cloud.
@@ -30,13 +34,24 @@ type Mood int
 
 // The moods.
 const (
-	Well    Mood = iota
-	Failing      // 500, as a proxy's page
-	Limited      // 429 with Retry-After: 7
-	Cutting      // the connection ends without an answer
-	Mute         // no answer until the client gives up
-	Late         // uploads are stored and then not answered; all else is well
+	Well        Mood = iota
+	Failing          // 500, as a proxy's page
+	Limited          // 429 with Retry-After: 7
+	Cutting          // the connection ends without an answer
+	Mute             // no answer until the client gives up
+	Late             // uploads are stored and then not answered; all else is well
+	FailingOnce      // the next request fails, and then all is well
+	Refusing         // uploads are refused: the file is no picture
+	Slow             // uploads are answered SlowFor after they came; all else is well
+	Losing           // Slow, and every other connection that only asks is lost
 )
+
+// SlowFor is far longer than an upload stands still in tests before somebody
+// asks what is the matter.
+const SlowFor = 1200 * time.Millisecond
+
+// Refusal is what Cloudinary says of a file that it refuses.
+const Refusal = "Invalid image file"
 
 // Cloud is a stand-in for Cloudinary: it verifies signatures and credentials,
 // and can be ill.
@@ -47,6 +62,7 @@ type Cloud struct {
 	mood   Mood
 	count  int
 	held   int
+	asked  int // questions without a path
 	assets map[string]map[string]any
 	chunks map[string]int64
 }
@@ -92,9 +108,21 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	c.count++
 	mood := c.mood
+	if mood == FailingOnce {
+		c.mood = Well
+	}
+	lost := false
+	if r.URL.Path == "/" {
+		c.asked++
+		lost = mood == Losing && c.asked%2 == 1
+	}
 	c.mu.Unlock()
+	if lost {
+		<-r.Context().Done()
+		return
+	}
 	switch mood {
-	case Failing:
+	case Failing, FailingOnce:
 		http.Error(w, "<html>Bad gateway</html>", http.StatusBadGateway)
 		return
 	case Limited:
@@ -114,7 +142,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost {
-		c.post(w, r, path)
+		c.post(w, r, path, mood)
 		return
 	}
 	if user, password, _ := r.BasicAuth(); user != APIKey || password != APISecret {
@@ -133,20 +161,45 @@ func answer(w io.Writer, value any) {
 	_ = json.NewEncoder(w).Encode(value) //nolint:errchkjson // the client has gone
 }
 
-func (c *Cloud) post(w http.ResponseWriter, r *http.Request, path string) {
-	resource, action, _ := strings.Cut(path, "/")
-	fields, size, err := read(r)
+func (c *Cloud) post(w http.ResponseWriter, r *http.Request, rest string, mood Mood) {
+	resource, action, _ := strings.Cut(rest, "/")
+	fields, format, size, err := read(r)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, "Broken body")
 		return
+	}
+	if mood == Slow || mood == Losing {
+		select {
+		case <-time.After(SlowFor):
+		case <-r.Context().Done():
+			return
+		}
 	}
 	if fields.Get("api_key") != APIKey || fields.Get("signature") != sign(fields) {
 		refuse(w, http.StatusUnauthorized, "Invalid Signature")
 		return
 	}
+	if action == "upload" && !allowed(fields.Get("allowed_formats"), format, r.Header.Get("Content-Range")) {
+		refuse(w, http.StatusBadRequest, "Image file format "+string(format)+" not allowed")
+		return
+	}
+	if folder := path.Dir(fields.Get("public_id")); action == "upload" && (fields.Get("asset_folder") != folder || fields.Get("use_asset_folder_as_public_id_prefix") != "false") {
+		refuse(w, http.StatusBadRequest, "Another folder than "+folder)
+		return
+	}
 	if c.act(w, r, resource, action, fields, size) {
 		<-r.Context().Done()
 	}
+}
+
+// allowed reports whether a file may be of a format. Of a piece only the first
+// shows that, and what begins like a film may be a sound.
+func allowed(formats string, format mediafile.Format, piece string) bool {
+	if piece != "" && !strings.HasPrefix(piece, "bytes 0-") {
+		return formats != ""
+	}
+	list := strings.Split(formats, ",")
+	return slices.Contains(list, string(format)) || format == mediafile.MP4 && slices.Contains(list, string(mediafile.M4A))
 }
 
 // act answers, or returns that nobody shall be answered.
@@ -157,12 +210,16 @@ func (c *Cloud) act(w http.ResponseWriter, r *http.Request, resource, action str
 	key := resource + "/" + id
 	switch action {
 	case "upload":
-		if c.mood == Late {
+		switch c.mood {
+		case Refusing:
+			refuse(w, http.StatusBadRequest, Refusal)
+		case Late:
 			c.held++
 			c.upload(httptest.NewRecorder(), r, resource, id, size)
 			return true
+		default:
+			c.upload(w, r, resource, id, size)
 		}
-		c.upload(w, r, resource, id, size)
 	case "destroy":
 		if _, found := c.assets[key]; !found || fields.Get("invalidate") != "true" {
 			answer(w, map[string]any{"result": "not found"})
@@ -199,38 +256,49 @@ func (c *Cloud) upload(w http.ResponseWriter, r *http.Request, resource, id stri
 	answer(w, asset)
 }
 
-// read returns the fields of a body, and how many bytes its file had.
-func read(r *http.Request) (url.Values, int64, error) {
+// read returns the fields of a body, and the format and size of its file, or of
+// a piece of it.
+func read(r *http.Request) (fields url.Values, format mediafile.Format, size int64, err error) {
 	reader, err := r.MultipartReader()
 	if err != nil { // the SDK sends other forms without a type
 		text, err := io.ReadAll(r.Body)
 		if err != nil {
-			return nil, 0, err
+			return nil, "", 0, err
 		}
 		fields, err := url.ParseQuery(string(text))
-		return fields, 0, err
+		return fields, "", 0, err
 	}
-	fields, size := url.Values{}, int64(0)
+	fields = url.Values{}
 	for {
 		part, err := reader.NextPart()
 		if errors.Is(err, io.EOF) {
-			return fields, size, nil
+			return fields, format, size, nil
 		}
 		if err != nil {
-			return nil, 0, err
+			return nil, "", 0, err
 		}
 		if part.FormName() == "file" {
-			if size, err = io.Copy(io.Discard, part); err != nil {
-				return nil, 0, err
+			if format, size, err = look(part); err != nil {
+				return nil, "", 0, err
 			}
 			continue
 		}
 		text, err := io.ReadAll(part)
 		if err != nil {
-			return nil, 0, err
+			return nil, "", 0, err
 		}
 		fields.Set(part.FormName(), string(text))
 	}
+}
+
+func look(file io.Reader) (mediafile.Format, int64, error) {
+	head := make([]byte, mediafile.HeadSize)
+	n, err := io.ReadFull(file, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return "", 0, err
+	}
+	rest, err := io.Copy(io.Discard, file)
+	return mediafile.Sniff(head[:n]), int64(n) + rest, err
 }
 
 // sign is Cloudinary's signature of version 2: ampersands in values are
