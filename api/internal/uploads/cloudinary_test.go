@@ -1,8 +1,12 @@
 package uploads_test
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +16,7 @@ import (
 	"github.com/etrainer/backend/pkg/media/cloudinary"
 	"github.com/etrainer/backend/pkg/media/mediatest"
 	"github.com/etrainer/backend/pkg/mediafile"
+	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 )
 
 // breakFor is how long the breaker of a test stays open.
@@ -20,10 +25,13 @@ const breakFor = 4 * time.Second
 // account is a store in a stand-in at an address.
 func account(t *testing.T, address string) media.Store {
 	t.Helper()
-	store, err := cloudinary.New(cloudinary.Options{
-		CloudName: mediatest.CloudName, APIKey: mediatest.APIKey, APISecret: mediatest.APISecret, Address: address,
-		StallAfter: 200 * time.Millisecond, BreakFor: breakFor,
-	})
+	return open(t, cloudinary.Options{Address: address, StallAfter: 200 * time.Millisecond, BreakFor: breakFor})
+}
+
+func open(t *testing.T, o cloudinary.Options) media.Store {
+	t.Helper()
+	o.CloudName, o.APIKey, o.APISecret = mediatest.CloudName, mediatest.APIKey, mediatest.APISecret
+	store, err := cloudinary.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,25 +106,23 @@ func TestCloudinaryLife(t *testing.T) {
 // /health says so, and it is over by itself.
 func TestCloudinaryAway(t *testing.T) {
 	t.Parallel()
-	for name, mood := range map[string]mediatest.Mood{
-		"failing": mediatest.Failing, "limited": mediatest.Limited, "cutting": mediatest.Cutting, "mute": mediatest.Mute,
+	for name, test := range map[string]struct {
+		mood mediatest.Mood
+		wait string // Retry-After
+	}{
+		"failing": {mediatest.Failing, "4"}, "limited": {mediatest.Limited, "7"}, "cutting": {mediatest.Cutting, "4"}, "mute": {mediatest.Mute, "4"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cloud := mediatest.NewCloud(t)
-			cloud.Be(mood)
-			away(t, cloud.URL, cloud.Requests, func() { cloud.Be(mediatest.Well) })
+			cloud.Be(test.mood)
+			away(t, cloud.URL, test.wait, cloud.Requests, func() { cloud.Be(mediatest.Well) })
 		})
 	}
 	t.Run("refusing", func(t *testing.T) {
 		t.Parallel()
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		address := listener.Addr().String()
-		_ = listener.Close() // now nobody listens there
-		away(t, "http://"+address, func() int { return 0 }, func() {
+		address := nobody(t)
+		away(t, "http://"+address, "4", func() int { return 0 }, func() {
 			again, err := net.Listen("tcp", address)
 			if err != nil {
 				t.Fatal(err)
@@ -126,11 +132,22 @@ func TestCloudinaryAway(t *testing.T) {
 	})
 }
 
+// nobody is an address where nobody listens.
+func nobody(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close() // nothing was sent
+	return listener.Addr().String()
+}
+
 // soon is far more than a refusal takes, for busy machines, and far less than
 // the four minutes that an upload may take.
 const soon = 10 * time.Second
 
-func away(t *testing.T, address string, requests func() int, mend func()) {
+func away(t *testing.T, address, wait string, requests func() int, mend func()) {
 	t.Helper()
 	var store media.Store
 	f := startWith(t, func(string) media.Store { store = account(t, address); return store })
@@ -144,7 +161,7 @@ func away(t *testing.T, address string, requests func() int, mend func()) {
 		return reply
 	}
 	for tries := 0; store.Ready() == nil && tries < 5; tries++ {
-		if reply := upload(); reply.Status != http.StatusServiceUnavailable || reply.Header.Get("Retry-After") == "" {
+		if reply := upload(); reply.Status != http.StatusServiceUnavailable || reply.Header.Get("Retry-After") != wait {
 			t.Fatalf("%d %v %s", reply.Status, reply.Header, reply.Text)
 		}
 	}
@@ -167,4 +184,131 @@ func away(t *testing.T, address string, requests func() int, mend func()) {
 	edgetest.Until(t, "health says so", func() bool {
 		return f.Get(t, "/health", "").At("services", "cloudinary", "status") == "healthy"
 	})
+}
+
+// TestCloudinaryAwayWithinASecond: with the bounds of production an upload is
+// refused within a second, on a machine that has the time: the best of some
+// tries, each on an api that knows of nothing.
+func TestCloudinaryAwayWithinASecond(t *testing.T) {
+	t.Parallel()
+	db := mongotest.Database(t)
+	for name, mood := range map[string]mediatest.Mood{
+		"failing": mediatest.Failing, "limited": mediatest.Limited, "cutting": mediatest.Cutting, "mute": mediatest.Mute, "refusing": mediatest.Well,
+	} {
+		cloud := mediatest.NewCloud(t)
+		cloud.Be(mood)
+		address := cloud.URL
+		if name == "refusing" {
+			address = "http://" + nobody(t)
+		}
+		best := time.Hour
+		for tries := 0; best > time.Second && tries < 8; tries++ {
+			f := &fixture{API: apitest.Start(t, db, apitest.Options{Media: open(t, cloudinary.Options{Address: address})}), db: db}
+			token := f.Token(t, "user@example.com")
+			began := time.Now()
+			reply := f.upload(t, "images", token, part{"images", "a.png", mediatest.PNG(4, 4)})
+			best = min(best, time.Since(began))
+			if reply.Status != http.StatusServiceUnavailable {
+				t.Errorf("%s: %d %s", name, reply.Status, reply.Text)
+			}
+		}
+		if best > time.Second {
+			t.Errorf("%s: the fastest refusal took %s", name, best)
+		}
+	}
+}
+
+// TestCloudinarySlow: Cloudinary may work on a file for longer than a client
+// may pause.
+func TestCloudinarySlow(t *testing.T) {
+	t.Parallel()
+	cloud := mediatest.NewCloud(t)
+	cloud.Be(mediatest.Slow)
+	f := start(t, bounds(mediatest.SlowFor/6, time.Minute), func(o *apitest.Options) { o.Media = account(t, cloud.URL) })
+	if reply := f.upload(t, "images", f.user, part{"images", "a.png", mediatest.PNG(4, 4)}); reply.Status != http.StatusOK {
+		t.Errorf("%d %s", reply.Status, reply.Text)
+	}
+}
+
+// TestCloudinaryRefuses: users learn what Cloudinary has against their file.
+func TestCloudinaryRefuses(t *testing.T) {
+	t.Parallel()
+	cloud := mediatest.NewCloud(t)
+	cloud.Be(mediatest.Refusing)
+	f := startWith(t, func(string) media.Store { return account(t, cloud.URL) })
+	reply := f.upload(t, "images", f.user, part{"images", "a.png", mediatest.PNG(4, 4)})
+	if reply.Status != http.StatusBadRequest || reply.At("error") != "Image upload failed" || reply.At("message") != mediatest.Refusal {
+		t.Errorf("%d %s", reply.Status, reply.Text)
+	}
+	if files, records := f.left(t); files != 0 || records != 0 {
+		t.Errorf("%d files and %d records are left", files, records)
+	}
+}
+
+// TestLogOfAnOutage: nothing is said of files that were never sent, and of
+// others that the next check will find them.
+func TestLogOfAnOutage(t *testing.T) {
+	t.Parallel()
+	for name, sent := range map[string]bool{"refusing": false, "failing": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cloud := mediatest.NewCloud(t)
+			cloud.Be(mediatest.Failing)
+			address := cloud.URL
+			if !sent {
+				address = "http://" + nobody(t)
+			}
+			var log logtest
+			f := start(t, func(o *apitest.Options) {
+				o.Media, o.Log = account(t, address), slog.New(slog.NewTextHandler(&log, nil))
+			})
+			f.upload(t, "images", f.user, part{"images", "a.png", mediatest.PNG(4, 4)})
+			told := log.lines("not removed")
+			if sent != (len(told) == 1) || sent && !strings.Contains(told[0], "level=INFO") || sent && !strings.Contains(told[0], "check orphaned media") {
+				t.Errorf("the log says %q", told)
+			}
+		})
+	}
+}
+
+// logtest keeps what is logged.
+type logtest struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logtest) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+// lines are those that contain something.
+func (l *logtest) lines(something string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.DeleteFunc(strings.Split(l.text.String(), "\n"), func(line string) bool { return !strings.Contains(line, something) })
+}
+
+// TestStoreThatIsNotConfigured: a file of Cloudinary outlives its settings.
+func TestStoreThatIsNotConfigured(t *testing.T) {
+	t.Parallel()
+	cloud := mediatest.NewCloud(t)
+	f := startWith(t, func(string) media.Store { return account(t, cloud.URL) })
+	id := f.one(t, "images", part{"images", "a.png", mediatest.PNG(4, 4)})["publicId"].(string) //nolint:forcetypeassert // the reply is held against the document
+	f.API = apitest.Start(t, f.db, apitest.Options{})
+	for _, r := range []apitest.Request{
+		{Path: "/api/uploads/" + id + "/info"},
+		{Method: http.MethodDelete, Path: "/api/uploads/" + id},
+		{Method: http.MethodPost, Path: "/api/uploads/optimize-url", Body: map[string]any{"publicId": id}},
+	} {
+		r.Token = f.user
+		reply := f.Do(t, r)
+		if text, _ := reply.At("message").(string); reply.Status != http.StatusServiceUnavailable || !strings.Contains(text, "not connected") {
+			t.Errorf("%s %s: %d %s", r.Method, r.Path, reply.Status, reply.Text)
+		}
+	}
+	if cloud.Assets() != 1 {
+		t.Error("the file is gone")
+	}
 }

@@ -20,9 +20,19 @@ type deleteResult struct {
 	Result string `json:"result"`
 }
 
-// delete removes a file and then its record, so that a failure leaves
-// something to delete again.
+// delete removes a file. One that is not there is named in the reply, as by the
+// Node backend.
 func (h *Handler) delete(c *gin.Context) error {
+	err := h.remove(c)
+	if errors.Is(err, errNoFile) {
+		return web.AboutFile(c.Param("publicId"), err)
+	}
+	return err
+}
+
+// remove removes a file and then its record, so that a failure leaves something
+// to delete again.
+func (h *Handler) remove(c *gin.Context) error {
 	record, store, err := h.find(c)
 	if err != nil {
 		return err

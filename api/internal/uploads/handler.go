@@ -65,7 +65,8 @@ func (h *Handler) storeOf(record media.Record) (media.Store, error) {
 			return store, nil
 		}
 	}
-	return nil, fmt.Errorf("file %s is in the store %q, which is not configured", record.PublicID, record.Store)
+	return nil, errs.Wrap(errs.Unavailable, fmt.Errorf("the store %q of %s is not configured", record.Store, record.PublicID),
+		"the file is in a storage that is not connected at present; its operators have to configure it again")
 }
 
 // errNoFile says the same to whoever may not see a file as to whoever asks for

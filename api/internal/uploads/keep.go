@@ -71,6 +71,9 @@ func (h *Handler) keep(c *gin.Context, s slot, files []received) error {
 func (h *Handler) keepOne(c *gin.Context, s slot, file received) (media.Asset, error) {
 	upload := media.Upload{PublicID: media.NewPublicID(s.kind, file.file.Format), Kind: s.kind, Path: file.path, File: file.file}
 	asset, err := h.options.Store.Put(c.Request.Context(), upload)
+	if away, ok := errors.AsType[*media.UnavailableError](err); ok && !away.Sent {
+		return media.Asset{}, explain(err)
+	}
 	if err != nil {
 		return media.Asset{Ref: upload.Ref()}, explain(err)
 	}
@@ -95,8 +98,12 @@ func (h *Handler) takeBack(c *gin.Context, refs []media.Ref) {
 		if errors.Is(errStore, media.ErrNotFound) {
 			errStore = nil
 		}
+		level := slog.LevelWarn
+		if _, away := errors.AsType[*media.UnavailableError](errStore); away && errRecord == nil {
+			level = slog.LevelInfo // that has been told
+		}
 		if err := errors.Join(errRecord, errStore); err != nil {
-			h.options.Log.WarnContext(ctx, "file of a failed upload not removed; remove it by hand",
+			h.options.Log.Log(ctx, level, `file of a failed upload perhaps not removed; the job "check orphaned media" will find it`,
 				slog.String("public_id", ref.PublicID), slog.Any("error", err))
 		}
 	}

@@ -72,6 +72,20 @@ func (f *fixture) upload(t *testing.T, route, token string, parts ...part) apite
 	return f.Do(t, apitest.Request{Method: http.MethodPost, Path: "/api/uploads/" + route, Token: token, Body: body, Header: map[string]string{"Content-Type": contentType}})
 }
 
+// one uploads a file of the user's, and returns what the reply says of it.
+func (f *fixture) one(t *testing.T, route string, p part) map[string]any {
+	t.Helper()
+	reply := f.upload(t, route, f.user, p)
+	file, _ := reply.At("file").(map[string]any)
+	if files, many := reply.At("files").([]any); many && len(files) == 1 {
+		file, _ = files[0].(map[string]any)
+	}
+	if reply.Status != http.StatusOK || file == nil {
+		t.Fatalf("upload of %s: %d %s", p.name, reply.Status, reply.Text)
+	}
+	return file
+}
+
 // left is what is on the disk and in the records.
 func (f *fixture) left(t *testing.T) (files int, records int64) {
 	t.Helper()
@@ -145,7 +159,8 @@ func TestLifeOfEveryKind(t *testing.T) {
 				if method == http.MethodGet {
 					path += "/info"
 				}
-				if refused := f.Do(t, apitest.Request{Method: method, Path: path, Token: f.other}); refused.Status != http.StatusNotFound {
+				refused := f.Do(t, apitest.Request{Method: method, Path: path, Token: f.other})
+				if named := refused.At("publicId") == id; refused.Status != http.StatusNotFound || named != (method == http.MethodDelete) {
 					t.Errorf("%s of somebody else: %d %s", method, refused.Status, refused.Text)
 				}
 			}

@@ -78,6 +78,18 @@ func Mend(err error, format string, args ...any) error {
 	return mended{fmt.Sprintf(format, args...), err}
 }
 
+// aboutFile is a failure of a request for a file.
+type aboutFile struct {
+	publicID string
+	error
+}
+
+func (a aboutFile) Unwrap() error { return a.error }
+
+// AboutFile repeats in the body of a failure for which file it was asked, where
+// the contract wants that.
+func AboutFile(publicID string, err error) error { return aboutFile{publicID, err} }
+
 // delayed is a failure that will not last.
 type delayed struct {
 	wait time.Duration
@@ -91,9 +103,10 @@ func After(wait time.Duration, err error) error { return delayed{wait, err} }
 
 // failureBody is the body of every failure. Older clients read either key.
 type failureBody struct {
-	Error   string      `json:"error"`
-	Message string      `json:"message"`
-	Details []Violation `json:"details,omitempty"`
+	Error    string      `json:"error"`
+	Message  string      `json:"message"`
+	PublicID string      `json:"publicId,omitempty"`
+	Details  []Violation `json:"details,omitempty"`
 }
 
 // fail answers with a failure, and leaves its cause to the access log.
@@ -139,6 +152,9 @@ func describe(err error) (int, failureBody) {
 	status, body := classify(err)
 	if t, ok := errors.AsType[titled](err); ok && (status < http.StatusInternalServerError || status == http.StatusBadGateway) {
 		body.Error = t.title
+	}
+	if a, ok := errors.AsType[aboutFile](err); ok {
+		body.PublicID = a.publicID
 	}
 	return status, body
 }
