@@ -28,8 +28,6 @@ import (
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
 	"github.com/etrainer/backend/pkg/lifecycle"
-	"github.com/etrainer/backend/pkg/limit"
-	"github.com/etrainer/backend/pkg/limit/redislimit"
 	"github.com/etrainer/backend/pkg/media/mediamongo"
 	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/mongodb"
@@ -50,7 +48,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 	if err != nil {
 		return nil, err
 	}
-	counts, shared := counter(redisClient, log)
+	counts := counter(redisClient, log)
 	listener := server.New(server.Options{
 		Address: cfg.Address(), Variable: "PORT", Open: child.Listener, DrainDelay: cfg.DrainDelay,
 		HeaderTimeout: cfg.HeaderTimeout, BodyTimeout: cfg.BodyTimeout, Log: log,
@@ -62,10 +60,10 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 		return nil, err
 	}
 	routing := server.RouteOptions{TrustedProxies: cfg.TrustedProxies, Options: middleware.Options{
-		Log: log, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout, Limits: limits(cfg, counts),
+		Log: log, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout, Limits: counts.limits(cfg),
 		Metrics: measure,
 	}}
-	probes := health.Parts{Redis: pinger(redisClient), LimitsShared: shared, Child: child.ID(), Draining: listener.Draining, Now: time.Now, StartedAt: time.Now(), Log: log}
+	probes := health.Parts{Redis: pinger(redisClient), LimitsShared: counts.shared, Child: child.ID(), Draining: listener.Draining, Now: time.Now, StartedAt: time.Now(), Log: log}
 	starting, err := server.Starting(routing, health.NewHandler(probes))
 	if err != nil {
 		return nil, err
@@ -90,7 +88,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 // parts are what there is before the database.
 type parts struct {
 	redis    *redis.Client
-	counts   limit.Store
+	counts   counted
 	listener *server.Server
 	private  *server.Server
 	routing  server.RouteOptions
@@ -135,7 +133,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 
 	accounts := authmongo.New(database, clock.Now, log)
 	authRoutes, err := auth.NewService(accounts, accounts, tokens(cfg, clock), auth.NewPasswords(cfg.BcryptRounds),
-		auth.WithGoogle(auth.NewGoogle(auth.GoogleOptions{UserInfo: cfg.GoogleUserInfo, TokenInfo: cfg.GoogleTokenInfo, ClientIDs: cfg.GoogleClientIDs})), auth.WithThrottle(p.counts, log),
+		auth.WithGoogle(auth.NewGoogle(auth.GoogleOptions{UserInfo: cfg.GoogleUserInfo, TokenInfo: cfg.GoogleTokenInfo, ClientIDs: cfg.GoogleClientIDs})), auth.WithThrottle(p.counts.store, log),
 		auth.WithAnnounce(cached.announce), auth.WithLog(log))
 	if err != nil {
 		return nil, errors.Join(err, client.Close(ctx))
@@ -167,6 +165,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group := lifecycle.NewGroup(log)
 	group.Add("database", hooks{stop: client.Close})
 	group.Add("redis", hooks{stop: func(context.Context) error { return closeRedis(p.redis) }})
+	group.Add("limits", p.counts.batches)
 	group.Add("private port", p.private)
 	group.Add("private address", hooks{start: func(context.Context) error {
 		p.child.ServesPrivately(p.private.Address().String())
@@ -184,29 +183,6 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group.Add("listener", p.listener)
 	group.Add("readiness", p.child.Readiness())
 	return group, nil
-}
-
-// counter counts for limits, shared by all replicas through Redis if there is
-// one. shared reports whether it does at present; nil = there is none.
-func counter(cache *redis.Client, log *slog.Logger) (store limit.Store, shared func(context.Context) bool) {
-	memory := limit.NewMemory(time.Now)
-	if cache == nil {
-		return memory, nil
-	}
-	both := limit.NewFallback(redislimit.New(cache), memory, log)
-	return both, both.Shared
-}
-
-func limits(cfg config.Config, store limit.Store) middleware.Limits {
-	rule := func(name string, most int, window time.Duration) *limit.Limiter {
-		return limit.New(store, limit.Rule{Name: name, Max: most, Window: window})
-	}
-	return middleware.Limits{
-		Global: rule("global", cfg.RateLimitMax, cfg.RateLimitWindow()),
-		Auth:   rule("auth", cfg.AuthLimitMax, cfg.RateLimitWindow()),
-		Upload: rule("upload", cfg.UploadLimitMax, cfg.RateLimitWindow()),
-		Strict: rule("strict", cfg.StrictLimitMax, time.Hour),
-	}
 }
 
 func register(registry *metrics.Registry, collectors ...prometheus.Collector) error {

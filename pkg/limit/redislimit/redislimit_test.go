@@ -37,6 +37,16 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// TestBatchedConformance has the store behind what takes ahead of it, as the api
+// has.
+func TestBatchedConformance(t *testing.T) {
+	t.Parallel()
+	client := open(t, mongotest.RedisURL(t))
+	limittest.Run(t, func(_ *testing.T, clock clockwork.Clock) limit.Store {
+		return limit.NewBatched(redislimit.NewWithClock(client, clock.Now), clock)
+	})
+}
+
 // TestSharedByTheClockOfRedis has two replicas, and waits out a window.
 func TestSharedByTheClockOfRedis(t *testing.T) {
 	t.Parallel()
