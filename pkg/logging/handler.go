@@ -19,13 +19,15 @@ func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
 
 func (h *handler) Handle(ctx context.Context, record slog.Record) error {
 	clean := slog.NewRecord(record.Time, record.Level, redact.Text(record.Message), record.PC)
+	attrs := make([]slog.Attr, 0, 16) // added one by one, a record grows as often
 	for _, attr := range From(ctx) {
-		clean.AddAttrs(hide(attr))
+		attrs = append(attrs, hide(attr))
 	}
 	record.Attrs(func(attr slog.Attr) bool {
-		clean.AddAttrs(hide(attr))
+		attrs = append(attrs, hide(attr))
 		return true
 	})
+	clean.AddAttrs(attrs...)
 	return h.next.Handle(ctx, clean)
 }
 

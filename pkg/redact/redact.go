@@ -3,6 +3,7 @@
 package redact
 
 import (
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func Text(s string) string {
 // secretWords are the words that make a key a secret one.
 var secretWords = []string{
 	"password", "passwd", "passphrase", "secret", "secrets", "token", "tokens",
-	"authorization", "cookie", "credential", "credentials",
+	"authorization", "cookie", "credential", "credentials", "apikey",
 }
 
 // Key reports whether a value under this name is a secret: a name with a word
@@ -42,42 +43,41 @@ var secretWords = []string{
 // kebab-case or camelCase, a name that ends in "api key" or "private key", and
 // "jwt" alone.
 func Key(name string) bool {
-	all := words(name)
-	if len(all) == 1 && all[0] == "jwt" {
-		return true
-	}
-	if len(all) >= 2 {
-		last := strings.Join(all[len(all)-2:], " ")
-		if last == "api key" || last == "private key" {
+	count, before, last := 0, "", ""
+	for word := range words(name) {
+		if slices.ContainsFunc(secretWords, func(secret string) bool { return strings.EqualFold(word, secret) }) {
 			return true
 		}
+		count, before, last = count+1, last, word
 	}
-	return slices.ContainsFunc(all, func(word string) bool {
-		return slices.Contains(secretWords, word) || word == "apikey"
-	})
+	if strings.EqualFold(last, "key") {
+		return strings.EqualFold(before, "api") || strings.EqualFold(before, "private")
+	}
+	return count == 1 && strings.EqualFold(last, "jwt")
 }
 
 // words splits a name at underscores, dashes, dots, spaces and where a
-// capital follows a small letter, and returns the words in small letters.
-func words(name string) []string {
-	var out []string
-	begin := 0
-	flush := func(end int) {
-		if end > begin {
-			out = append(out, strings.ToLower(name[begin:end]))
-		}
-	}
-	for i := range len(name) {
-		c := name[i]
-		switch {
-		case c == '_' || c == '-' || c == '.' || c == ' ':
-			flush(i)
-			begin = i + 1
-		case i > 0 && 'A' <= c && c <= 'Z' && 'a' <= name[i-1] && name[i-1] <= 'z':
-			flush(i)
+// capital follows a small letter.
+func words(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		begin := 0
+		for i := range len(name) {
+			c := name[i]
+			mark := c == '_' || c == '-' || c == '.' || c == ' '
+			hump := i > 0 && 'A' <= c && c <= 'Z' && 'a' <= name[i-1] && name[i-1] <= 'z'
+			if !mark && !hump {
+				continue
+			}
+			if i > begin && !yield(name[begin:i]) {
+				return
+			}
 			begin = i
+			if mark {
+				begin = i + 1
+			}
+		}
+		if begin < len(name) {
+			yield(name[begin:])
 		}
 	}
-	flush(len(name))
-	return out
 }

@@ -25,15 +25,16 @@ func CORS(origins []string) gin.HandlerFunc {
 	for _, origin := range origins {
 		allowed[origin] = true
 	}
+	vary, credentials, exposed := fixed("Vary", "Origin"), fixed("Access-Control-Allow-Credentials", "true"), fixed("Access-Control-Expose-Headers", corsExposed)
 	return func(c *gin.Context) {
 		header := c.Writer.Header()
-		header.Add("Vary", "Origin")
+		vary.set(header)
 		if origin := c.GetHeader("Origin"); allowed[origin] {
 			header.Set("Access-Control-Allow-Origin", origin)
 		}
-		header.Set("Access-Control-Allow-Credentials", "true")
+		credentials.set(header)
 		if c.Request.Method != http.MethodOptions {
-			header.Set("Access-Control-Expose-Headers", corsExposed)
+			exposed.set(header)
 			c.Next()
 			return
 		}

@@ -71,13 +71,22 @@ type limited struct {
 	refusal error
 	now     func() time.Time
 	log     *slog.Logger
+
+	policy, most fixedHeader
 }
+
+// The names of the headers that change with each request, as they are sent.
+var remainingName, resetName = http.CanonicalHeaderKey("RateLimit-Remaining"), http.CanonicalHeaderKey("RateLimit-Reset")
 
 func newLimited(o Options, limiter *limit.Limiter, refusal string) limited {
 	if limiter == nil {
 		limiter = limit.New(nil, limit.Rule{})
 	}
-	return limited{limiter: limiter, refusal: web.Title(refusal, errs.New(errs.TooMany, refusal)), now: o.Now, log: o.Log}
+	most := strconv.Itoa(limiter.Max)
+	return limited{
+		limiter: limiter, refusal: web.Title(refusal, errs.New(errs.TooMany, refusal)), now: o.Now, log: o.Log,
+		policy: fixed("RateLimit-Policy", most+";w="+strconv.FormatInt(ceilSeconds(limiter.Window), 10)), most: fixed("RateLimit-Limit", most),
+	}
 }
 
 func (l limited) middleware(c *gin.Context) {
@@ -98,10 +107,10 @@ func (l limited) take(c *gin.Context, legacy bool) bool {
 		return true
 	}
 	header, reset := c.Writer.Header(), ceilSeconds(result.Reset)
-	header.Set("RateLimit-Policy", strconv.Itoa(l.limiter.Max)+";w="+strconv.FormatInt(ceilSeconds(l.limiter.Window), 10))
-	header.Set("RateLimit-Limit", strconv.Itoa(l.limiter.Max))
-	header.Set("RateLimit-Remaining", strconv.Itoa(result.Remaining))
-	header.Set("RateLimit-Reset", strconv.FormatInt(reset, 10))
+	l.policy.set(header)
+	l.most.set(header)
+	header[remainingName] = []string{strconv.Itoa(result.Remaining)}
+	header[resetName] = []string{strconv.FormatInt(reset, 10)}
 	if legacy {
 		header.Set("X-RateLimit-Limit", strconv.Itoa(l.limiter.Max))
 		header.Set("X-RateLimit-Remaining", strconv.Itoa(result.Remaining))

@@ -14,9 +14,13 @@ import (
 // under the path as it was registered; a redirect would lose the body of a
 // POST. Parameters keep their capitals.
 func tolerant(engine *gin.Engine) http.Handler {
-	patterns := patternsOf(engine)
+	patterns, exact := patternsOf(engine), exactPaths(engine)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
+		if exact[path] && r.Method != http.MethodHead { // the usual case, and far cheaper
+			engine.ServeHTTP(w, r)
+			return
+		}
 		registered := canonical(patterns, path)
 		if registered != path || r.Method == http.MethodHead {
 			r = rewritten(r, registered)
@@ -47,6 +51,17 @@ const spanning = ":publicId"
 // pattern is the path of a route in its parts; a part that begins with a colon
 // is a parameter.
 type pattern []string
+
+// exactPaths are the paths of all routes without parameters.
+func exactPaths(engine *gin.Engine) map[string]bool {
+	exact := map[string]bool{}
+	for _, route := range engine.Routes() {
+		if !strings.Contains(route.Path, "/:") {
+			exact[route.Path] = true
+		}
+	}
+	return exact
+}
 
 // patternsOf lists the paths of all routes, those with text before those with
 // a parameter in the same place.
