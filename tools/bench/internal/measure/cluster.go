@@ -146,13 +146,6 @@ func (b *Bench) takeTurns(ctx context.Context, one, many started) ([]report.Row,
 	}, nil
 }
 
-// loadFor is load with a time of its own, and without a warm-up.
-func loadFor(ctx context.Context, s site, c call, during time.Duration) (report.Sample, error) {
-	transport := &http.Transport{MaxIdleConnsPerHost: httpConnections, MaxConnsPerHost: httpConnections}
-	defer transport.CloseIdleConnections()
-	return sendFor(ctx, &http.Client{Transport: transport}, s, c, during)
-}
-
 // parentMemory is what would be free if the parent were not there: pages of the
 // program are its children's as well.
 func parentMemory(parent started) report.Row {

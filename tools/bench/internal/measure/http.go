@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/etrainer/backend/pkg/mongodb"
@@ -22,22 +20,28 @@ import (
 
 const (
 	httpConnections = 32
-	httpTime        = 5 * time.Second
+	httpTime        = 4 * time.Second
+	httpRounds      = 3
 	httpWarmUp      = time.Second
 	httpBacklog     = 2700 // jobs queued when /health is asked
 )
 
-// site is a running HTTP server, ours or a rival.
+// site is a running HTTP server, ours or a rival; token is its administrator's,
+// and metrics where it counts.
 type site struct {
-	name, url, token string
+	name, url, token, metrics string
 }
 
 // HTTP measures requests over loopback: bin/api beside an Express server with
-// the Node backend's middleware, taking turns.
+// the Node backend's middleware, taking turns. Then it counts what requests cost
+// the database.
 func (b *Bench) HTTP(ctx context.Context) ([]report.Row, error) {
 	var rows []report.Row
 	err := b.with(ctx, func(db *engine.Database) error {
-		return b.withAPI(ctx, db, func(api site) error {
+		if err := mongodb.PrepareSchema(ctx, db.Database(), ""); err != nil {
+			return err
+		}
+		err := b.withAPI(ctx, db, func(api site) error {
 			theirs, err := b.express(ctx)
 			if err != nil {
 				return err
@@ -49,6 +53,12 @@ func (b *Bench) HTTP(ctx context.Context) ([]report.Row, error) {
 			rows = append(rows, more...)
 			return err
 		})
+		if err != nil {
+			return err
+		}
+		more, err := b.commands(ctx, db)
+		rows = append(rows, more...)
+		return err
 	})
 	return rows, err
 }
@@ -62,10 +72,11 @@ func (b *Bench) withAPI(ctx context.Context, db *engine.Database, measure func(s
 	if missing := api.missing(); missing != "" {
 		return errors.New(missing)
 	}
-	if err := mongodb.PrepareSchema(ctx, db.Database(), ""); err != nil {
+	private, err := process.FreePort()
+	if err != nil {
 		return err
 	}
-	running, err := process.Start(api.path, append(api.env, apiSettings()...)...)
+	running, err := process.Start(api.path, slices.Concat(api.env, apiSettings(), []string{"API_PRIVATE_PORT=" + private})...)
 	if err != nil {
 		return err
 	}
@@ -73,7 +84,7 @@ func (b *Bench) withAPI(ctx context.Context, db *engine.Database, measure func(s
 	if _, err := running.AwaitReady(ctx, api.url("/readyz")); err != nil {
 		return err
 	}
-	s := site{name: "bin/api", url: api.url("")}
+	s := site{name: "bin/api", url: api.url(""), metrics: "http://127.0.0.1:" + private + "/metrics"}
 	if s.token, err = logIn(ctx, s.url); err != nil {
 		return err
 	}
@@ -134,115 +145,69 @@ func (b *Bench) express(ctx context.Context) (rival, error) {
 	}, nil
 }
 
-// call makes one request of a kind.
-type call func(ctx context.Context, s site) (*http.Request, error)
-
-func get(path string) call {
-	return func(ctx context.Context, s site) (*http.Request, error) {
-		return http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, http.NoBody)
-	}
-}
-
-// post schedules a job; no worker runs beside it.
-func post(ctx context.Context, s site) (*http.Request, error) {
-	return schedule(ctx, s, `{"name":"generate weekly reports","data":{"week":"2025-08-04"},"when":"now"}`)
-}
-
-// receipts schedules a job that a worker does in no time.
-func receipts(ctx context.Context, s site) (*http.Request, error) {
-	return schedule(ctx, s, `{"name":"read push receipts","data":{},"when":"now"}`)
-}
-
-func schedule(ctx context.Context, s site, body string) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/api/system/jobs/schedule", strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Authorization", "Bearer "+s.token)
-	return request, nil
-}
-
-// compare measures both sides, and how many times as many requests ours
-// answers.
+// compare measures both sides, taking turns, so that other work on the machine
+// slows both alike: how many times as many requests ours answers, and how its
+// slowest compare.
 func (b *Bench) compare(ctx context.Context, what string, c call, api site, theirs rival, target float64) []report.Row {
-	settings := fmt.Sprintf("%d connections over loopback for %s, the load on the same machine", httpConnections, httpTime)
-	sides := []site{api}
-	if theirs.missing == "" {
-		sides = append(sides, theirs.site)
+	settings := fmt.Sprintf("%d connections over loopback, %d rounds of %s each in turn, the load on the same machine", httpConnections, httpRounds, httpTime)
+	sides := []side{{site: api}, {site: theirs.site, failed: theirs.missing}}
+	var ratios, slowest report.Sample
+	for round := range httpRounds + 1 { // the first is for warming up
+		for i := range sides {
+			sides[i].measure(ctx, c, round > 0)
+		}
+		ours, rival := &sides[0], &sides[1]
+		if round > 0 && ours.failed == "" && rival.failed == "" {
+			ratios = append(ratios, ours.rate/rival.rate)
+			slowest = append(slowest, ours.p99/rival.p99)
+			b.Say("%s: bin/api %.0f requests/s, p99 %.1f ms; Express %.0f requests/s, p99 %.1f ms", what, ours.rate, ours.p99, rival.rate, rival.p99)
+		}
 	}
 	var rows []report.Row
-	rates := map[string]float64{}
-	for _, side := range sides {
-		rate, p50, p99, err := load(ctx, side, c)
-		row := report.Row{Section: "http", What: what + ", " + side.name, Value: rate, Unit: "requests/s", Settings: settings}
-		row.Note = fmt.Sprintf("p50 %.1f ms, p99 %.1f ms", p50, p99)
-		if err != nil {
-			row.Failed = "not measured: " + err.Error()
+	for _, s := range sides {
+		if s.name != "" {
+			rows = append(rows, s.row(what, settings))
 		}
-		rates[side.name] = rate
-		rows = append(rows, row)
-		b.Say("%s, %s: %.0f requests/s, p99 %.1f ms", what, side.name, rate, p99)
 	}
-	ratio := report.Row{
-		Section: "http", What: what + ", bin/api / Express", Value: rates[api.name] / rates["Express"], Unit: "times",
-		Target: report.AtLeast(target), Failed: theirs.missing, Settings: settings,
-	}
-	return append(rows, ratio)
+	failed := sides[0].failed + sides[1].failed
+	return append(rows, report.Row{
+		Section: "http", What: what + ", bin/api / Express", Value: ratios.Median(), Unit: "times", Note: ratios.Spread(),
+		Target: report.AtLeast(target), Failed: failed, Settings: settings + ", median of the rounds",
+	}, report.Row{
+		Section: "http", What: what + ", p99 of bin/api / Express", Value: slowest.Median(), Unit: "times", Note: slowest.Spread(),
+		Target: report.AtMost(1), Failed: failed, Settings: settings + ", median of the rounds",
+	})
 }
 
-// load sends requests from every connection, one after the other, and
-// returns how many were answered in a second, and how soon.
-func load(ctx context.Context, s site, c call) (rate, p50, p99 float64, err error) {
-	transport := &http.Transport{MaxIdleConnsPerHost: httpConnections, MaxConnsPerHost: httpConnections}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport}
-	if _, err := sendFor(ctx, client, s, c, httpWarmUp); err != nil {
-		return 0, 0, 0, err
-	}
-	times, err := sendFor(ctx, client, s, c, httpTime)
-	return float64(len(times)) / httpTime.Seconds(), times.Percentile(50), times.Percentile(99), err
+// side is one of two that are compared. rate and p99 are those of its last turn.
+type side struct {
+	site
+	failed    string
+	rates     report.Sample
+	times     report.Sample
+	rate, p99 float64
 }
 
-func sendFor(ctx context.Context, client *http.Client, s site, c call, during time.Duration) (report.Sample, error) {
-	deadline := time.Now().Add(during)
-	var all sync.WaitGroup
-	samples := make([]report.Sample, httpConnections)
-	failures := make([]error, httpConnections)
-	for i := range httpConnections {
-		all.Go(func() {
-			for time.Now().Before(deadline) && failures[i] == nil {
-				began := time.Now()
-				failures[i] = send(ctx, client, s, c)
-				samples[i] = append(samples[i], milliseconds(time.Since(began)))
-			}
-		})
+func (s *side) measure(ctx context.Context, c call, counts bool) {
+	if s.failed != "" {
+		return
 	}
-	all.Wait()
-	var merged report.Sample
-	for _, sample := range samples {
-		merged = append(merged, sample...)
-	}
-	return merged, errors.Join(failures...)
-}
-
-func send(ctx context.Context, client *http.Client, s site, c call) error {
-	request, err := c(ctx, s)
+	times, err := loadFor(ctx, s.site, c, httpTime)
 	if err != nil {
-		return err
+		s.failed = "not measured: " + err.Error()
+		return
 	}
-	reply, err := client.Do(request)
-	if err != nil {
-		return err
+	s.rate, s.p99 = float64(len(times))/httpTime.Seconds(), times.Percentile(99)
+	if counts {
+		s.rates, s.times = append(s.rates, s.rate), append(s.times, times...)
 	}
-	defer func() { _ = reply.Body.Close() }()
-	if _, err := io.Copy(io.Discard, reply.Body); err != nil {
-		return err
+}
+
+func (s *side) row(what, settings string) report.Row {
+	return report.Row{
+		Section: "http", What: what + ", " + s.name, Value: s.rates.Median(), Unit: "requests/s", Failed: s.failed, Settings: settings,
+		Note: fmt.Sprintf("%s, p50 %.1f ms, p99 %.1f ms", s.rates.Spread(), s.times.Percentile(50), s.times.Percentile(99)),
 	}
-	if reply.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %s answered %s", request.Method, request.URL.Path, reply.Status)
-	}
-	return nil
 }
 
 // healthByBacklog asks /health of an empty and of a full queue: it must not
@@ -256,7 +221,7 @@ func (b *Bench) healthByBacklog(ctx context.Context, db *engine.Database, api si
 	if _, err := db.Database().Collection(mongoqueue.DefaultCollection).DeleteMany(ctx, struct{}{}); err != nil {
 		return nil, fmt.Errorf("empty the queue: %w", err)
 	}
-	empty, _, emptyP99, err := load(ctx, api, get("/health"))
+	empty, emptyP99, err := load(ctx, api, get("/health"))
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +232,7 @@ func (b *Bench) healthByBacklog(ctx context.Context, db *engine.Database, api si
 	if _, err := store.Enqueue(ctx, requests...); err != nil {
 		return nil, err
 	}
-	full, _, fullP99, err := load(ctx, api, get("/health"))
+	full, fullP99, err := load(ctx, api, get("/health"))
 	if err != nil {
 		return nil, err
 	}

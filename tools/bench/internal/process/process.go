@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -32,22 +33,31 @@ var ErrNotReady = errors.New("the program did not become ready")
 type Process struct {
 	command *exec.Cmd
 	began   time.Time
-	output  bytes.Buffer // what it logged, for an error
+	said    []byte // the last that it logged, for an error; read it after exited
 	exited  chan struct{}
 }
 
 // Start starts a program with the given environment and nothing else of
 // ours, so that settings of the caller's shell do not matter.
 func Start(path string, env ...string) (*Process, error) {
+	// To read a log costs the processors more than to write it: it goes to a file.
+	output, err := os.CreateTemp("", filepath.Base(path)+"-*.log")
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	_ = os.Remove(output.Name()) // it lives as long as it is open
 	p := &Process{command: exec.Command(path), exited: make(chan struct{})}
 	p.command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
-	p.command.Stdout, p.command.Stderr = &p.output, &p.output
+	p.command.Stdout, p.command.Stderr = output, output
 	p.began = time.Now()
 	if err := p.command.Start(); err != nil {
+		_ = output.Close()
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
 	go func() { // ends with the process, which Stop ends
 		_ = p.command.Wait()
+		p.said = end(output)
+		_ = output.Close()
 		close(p.exited)
 	}()
 	return p, nil
@@ -69,10 +79,19 @@ func (p *Process) AwaitReady(ctx context.Context, url string) (time.Duration, er
 		case <-ctx.Done():
 			return 0, fmt.Errorf("%w in %s", ErrNotReady, readyTime)
 		case <-p.exited:
-			return 0, fmt.Errorf("%w: %s", ErrNotReady, bytes.TrimSpace(p.output.Bytes()))
+			return 0, fmt.Errorf("%w: %s", ErrNotReady, bytes.TrimSpace(p.said))
 		case <-ticker.C:
 		}
 	}
+}
+
+// end returns the last lines of a log; without them an error is short.
+func end(log *os.File) []byte {
+	const most = 4 << 10
+	size, _ := log.Seek(0, io.SeekEnd)
+	text := make([]byte, min(size, most))
+	n, _ := log.ReadAt(text, size-int64(len(text)))
+	return text[:n]
 }
 
 func ready(ctx context.Context, client *http.Client, url string) bool {
