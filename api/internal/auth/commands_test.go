@@ -5,9 +5,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/api/internal/apitest"
+	"github.com/etrainer/backend/api/internal/auth/authmongo"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 )
@@ -49,5 +51,32 @@ func TestWhatSchedulingCosts(t *testing.T) {
 	schedule()
 	if diff := cmp.Diff(map[string]int64{"insert": 1}, schedule()); diff != "" {
 		t.Errorf("a caller with a session that ended (-want +got):\n%s", diff)
+	}
+}
+
+// TestWhatADeletedAccountCosts: a look, and none while it is freshly known that
+// there is nobody.
+func TestWhatADeletedAccountCosts(t *testing.T) {
+	t.Parallel()
+	var commands mongodb.CommandCounter
+	clock := newHands()
+	db := mongotest.Database(t, options.Client().SetMonitor(commands.Monitor()))
+	api := apitest.Start(t, db, apitest.Options{Now: clock.now})
+	token := api.Token(t, "an@example.com")
+	if _, err := db.Collection(authmongo.UsersCollection).DeleteOne(t.Context(), bson.M{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []map[string]int64{{"find": 1}, {}, {}} {
+		commands.Reset()
+		wantStatus(t, "logout of a deleted account", api.Post(t, logoutRoute, token, nil), http.StatusUnauthorized)
+		if diff := cmp.Diff(want, commands.Counts()); diff != "" {
+			t.Errorf("commands (-want +got):\n%s", diff)
+		}
+	}
+	clock.wait(believed)
+	commands.Reset()
+	wantStatus(t, "and when that was a while ago", api.Post(t, logoutRoute, token, nil), http.StatusUnauthorized)
+	if diff := cmp.Diff(map[string]int64{"find": 1}, commands.Counts()); diff != "" {
+		t.Errorf("commands (-want +got):\n%s", diff)
 	}
 }

@@ -46,7 +46,7 @@ func newRecent(now func() time.Time, announce Announce, log *slog.Logger) (*rece
 	if err != nil {
 		return nil, err
 	}
-	policy := cache.Policy{Fresh: recentFor}
+	policy := cache.Policy{Fresh: recentFor, Absent: recentFor}
 	return &recent{
 		accounts: cache.NewThrough[account](memory, policy, now, log),
 		sessions: cache.NewThrough[bool](memory, policy, now, log),
@@ -58,7 +58,7 @@ func accountOf(id string) string { return "account:" + id }
 
 func sessionOf(id string) string { return "session:" + id }
 
-// user returns an account, or ErrNoUser, which is not remembered.
+// user returns an account, or ErrNoUser.
 func (r *recent) user(ctx context.Context, users Users, id string) (User, error) {
 	found, err := r.accounts.Get(ctx, accountOf(id), func(ctx context.Context) (account, error) {
 		user, err := users.ByID(ctx, id)

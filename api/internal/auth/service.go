@@ -12,8 +12,13 @@ import (
 	"github.com/etrainer/backend/pkg/errs"
 )
 
-// clockSkew is how far the clocks of two replicas may be apart.
-const clockSkew = 2 * time.Minute
+const (
+	// clockSkew is how far the clocks of two replicas may be apart.
+	clockSkew = 2 * time.Minute
+	// EndTimeout bounds the end of a session, which goes on when its client has
+	// left.
+	EndTimeout = 5 * time.Second
+)
 
 // The failures that clients see, with the texts of the Node backend.
 var (
@@ -165,10 +170,8 @@ func (s *Service) refresh(ctx context.Context, token string) (Pair, error) {
 	next := s.session(used.Session, user.ID)
 	err = s.sessions.Rotate(ctx, used.ID, next)
 	switch {
-	case errors.Is(err, ErrReused):
+	case errors.Is(err, ErrReused), errors.Is(err, ErrNoSession): // also where it ended and that was not noted
 		return Pair{}, withCause(errBadRefresh, errors.Join(err, s.noteEnd(ctx, user.ID, next.ID)))
-	case errors.Is(err, ErrNoSession):
-		return Pair{}, withCause(errBadRefresh, err)
 	case err != nil:
 		return Pair{}, err
 	}
@@ -176,17 +179,24 @@ func (s *Service) refresh(ctx context.Context, token string) (Pair, error) {
 }
 
 // logout ends the session of a caller: here at once, and in the other replicas
-// as soon as they hear of it, recentFor at the latest.
+// as soon as they hear of it, recentFor at the latest. It is noted first: the
+// end of a session that nobody looks for is none.
 func (s *Service) logout(ctx context.Context, caller Caller) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), EndTimeout)
+	defer cancel()
 	session := s.session(caller.session, caller.User.ID)
-	if err := s.sessions.End(ctx, session); err != nil {
+	if err := s.users.NoteLogout(ctx, caller.User.ID, s.tokens.options.Now()); err != nil {
 		return err
 	}
-	return s.noteEnd(ctx, caller.User.ID, session.ID)
+	err := s.sessions.End(ctx, session)
+	s.recent.changed(ctx, caller.User.ID, session.ID)
+	return err
 }
 
 // noteEnd makes every replica look whether the sessions of a user have ended.
 func (s *Service) noteEnd(ctx context.Context, user, session string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), EndTimeout)
+	defer cancel()
 	err := s.users.NoteLogout(ctx, user, s.tokens.options.Now())
 	s.recent.changed(ctx, user, session)
 	return err

@@ -36,7 +36,8 @@ func (s *Store) Open(ctx context.Context, session auth.Session) error {
 }
 
 // Rotate implements auth.Sessions. The update that replaces the token is its
-// own check, so of two callers one matches nothing.
+// own check, so of two callers one matches nothing. Who leaves after that does
+// not save the session.
 func (s *Store) Rotate(ctx context.Context, used string, next auth.Session) error {
 	result, err := s.tokens.UpdateOne(ctx,
 		bson.D{{Key: "_id", Value: next.ID}, {Key: fieldRefresh, Value: used}, {Key: fieldEnded, Value: nil}},
@@ -47,6 +48,8 @@ func (s *Store) Rotate(ctx context.Context, used string, next auth.Session) erro
 	if result.MatchedCount == 1 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auth.EndTimeout)
+	defer cancel()
 	result, err = s.tokens.UpdateOne(ctx,
 		bson.D{{Key: "_id", Value: next.ID}, {Key: fieldEnded, Value: nil}},
 		set(bson.E{Key: fieldEnded, Value: s.now()}, bson.E{Key: fieldWhy, Value: "refresh token used twice"}))
