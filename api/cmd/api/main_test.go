@@ -152,7 +152,7 @@ func TestServe(t *testing.T) {
 	db := mongotest.Database(t)
 	proxy.Cut()
 	mongotest.Migrate(t, db)
-	p := start(t, proxy.URI()+db.Name())
+	p := startWith(t, proxy.URI()+db.Name(), map[string]string{"API_DRAIN_DELAY": "2s"})
 
 	p.until(t, "/livez", http.StatusOK)
 	for path, want := range map[string]int{"/readyz": 503, "/api/system/jobs": 503, "/health": 200, "/": 200} {
@@ -182,8 +182,20 @@ func TestServe(t *testing.T) {
 	}
 
 	p.stop()
-	if code := <-p.code; code != lifecycle.ExitOK {
-		t.Errorf("exit code = %d, want 0\n%s", code, p.log)
+	draining := false
+	for done := false; !done; {
+		found, err := registry.Instances(t.Context())
+		draining = draining || err == nil && len(found) == 1 && found[0].Draining
+		select {
+		case code := <-p.code:
+			if done = true; code != lifecycle.ExitOK {
+				t.Errorf("exit code = %d, want 0\n%s", code, p.log)
+			}
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	if !draining {
+		t.Error("it was not listed as draining before it closed")
 	}
 	if found, err := registry.Instances(t.Context()); err != nil || len(found) != 0 {
 		t.Errorf("instances after the stop = %+v, %v", found, err)

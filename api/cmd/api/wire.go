@@ -177,10 +177,12 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group.Add("job counts", counts)
 	group.Add("leaderboard", board)
 	group.Add("expired sessions", hooks{start: accounts.RemoveExpired})
-	group.Add("presence", presence.New(presence.Options{
+	present := presence.New(presence.Options{
 		Registry: registry, ID: instance, Parent: p.child.Status, InFlight: p.listener.InFlight, Now: clock.Now, Log: log,
-	}))
+	})
+	group.Add("presence", present)
 	group.Add("listener", p.listener)
+	group.Add("draining", hooks{stop: present.Drain}) // told before the listener drains
 	group.Add("readiness", p.child.Readiness())
 	return group, nil
 }

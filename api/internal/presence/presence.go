@@ -51,6 +51,7 @@ type Service struct {
 	options    Options
 	self       fleet.Instance
 	registered bool // used by the loop, and by Stop after it
+	draining   chan struct{}
 }
 
 // New returns a Service that is not started.
@@ -62,16 +63,26 @@ func New(options Options) *Service {
 	if err != nil {
 		host = "unknown"
 	}
-	s := &Service{options: options, self: fleet.Instance{
+	s := &Service{options: options, draining: make(chan struct{}, 1), self: fleet.Instance{
 		ID: options.ID, Kind: fleet.API, Host: host, PID: os.Getpid(), Version: version.Version,
 	}}
 	s.Loop = lifecycle.NewLoop("presence", s.run)
 	return s
 }
 
+// Drain tells the others at once that this process is about to stop: it still
+// answers, for as long as balancers need to notice.
+func (s *Service) Drain(context.Context) error {
+	select {
+	case s.draining <- struct{}{}:
+	default: // it was told already
+	}
+	return nil
+}
+
 // run ends with its context, and leaves the registry then.
 func (s *Service) run(ctx context.Context) error {
-	s.self.StartedAt = s.options.Now()
+	s.self.StartedAt, s.self.Draining = s.options.Now(), false
 	ticker := s.options.Clock.NewTicker(beatEvery)
 	defer ticker.Stop()
 	for {
@@ -80,6 +91,8 @@ func (s *Service) run(ctx context.Context) error {
 		case <-ctx.Done():
 			s.leave(context.WithoutCancel(ctx))
 			return nil
+		case <-s.draining:
+			s.self.Draining = true
 		case <-ticker.Chan():
 		}
 	}

@@ -91,7 +91,7 @@ func TestPresence(t *testing.T) {
 	want(t, calls, "register")
 	found := instances(t, registry)
 	if len(found) != 1 || found[0].ID != self || found[0].Kind != fleet.API || found[0].PID != os.Getpid() || found[0].Host == "" || found[0].Version == "" ||
-		found[0].Memory == 0 || found[0].InFlight != 3 || found[0].Parent == nil || found[0].Parent.PID != 7 {
+		found[0].Memory == 0 || found[0].InFlight != 3 || found[0].Parent == nil || found[0].Parent.PID != 7 || found[0].Draining {
 		t.Fatalf("instances = %+v", found)
 	}
 	if lifetime := found[0].ExpiresAt.Sub(found[0].SeenAt); lifetime != time.Minute {
@@ -112,6 +112,15 @@ func TestPresence(t *testing.T) {
 	want(t, calls, "register")
 	if found := instances(t, registry); len(found) != 1 {
 		t.Errorf("instances = %+v, want it back", found)
+	}
+
+	// It says at once that it is about to stop.
+	if err := service.Drain(t.Context()); err != nil {
+		t.Fatalf("Drain: %v", err)
+	}
+	want(t, calls, "beat")
+	if found := instances(t, registry); len(found) != 1 || !found[0].Draining {
+		t.Errorf("instances = %+v, want it to drain", found)
 	}
 
 	if err := service.Stop(t.Context()); err != nil {
