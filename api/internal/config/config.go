@@ -131,8 +131,8 @@ func (c Config) Validate() error {
 		checkSecret("JWT_SECRET_KEY", c.JWTSecret),
 		checkSecret("JWT_REFRESH_SECRET", c.JWTRefreshSecret),
 		c.checkLifetimes(),
-		checkGoogle("GOOGLE_USERINFO_URL", c.GoogleUserInfo, "https://www.googleapis.com/oauth2/v3/userinfo"),
-		checkGoogle("GOOGLE_TOKENINFO_URL", c.GoogleTokenInfo, "https://oauth2.googleapis.com/tokeninfo"),
+		c.checkGoogle("GOOGLE_USERINFO_URL", c.GoogleUserInfo, "https://www.googleapis.com/oauth2/v3/userinfo"),
+		c.checkGoogle("GOOGLE_TOKENINFO_URL", c.GoogleTokenInfo, "https://oauth2.googleapis.com/tokeninfo"),
 		inRange("BCRYPT_ROUNDS", int64(c.BcryptRounds), int64(bcrypt.MinCost), 15),
 		inRange("API_PRIVATE_PORT", int64(c.PrivatePort), 0, 65535),
 		inRange("CACHE_TTL_SECONDS", int64(c.CacheTTL), 1, 86400),
@@ -219,13 +219,23 @@ func checkOrigins(origins []string) error {
 	return errors.Join(problems...)
 }
 
-func checkGoogle(variable, address, example string) error {
+func (c Config) checkGoogle(variable, address, example string) error {
 	u, err := url.Parse(address)
-	if address == "" || err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
+	problem := config.Problem{Variable: variable, Value: address, Mend: "leave it empty, or set it to one such as " + example}
+	switch {
+	case address == "":
+		return nil
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		problem.Fault = "is not an address"
+	case u.Scheme == "http" && c.Environment == "production" && !isLoopback(u.Hostname()):
+		problem.Fault = "would send the Google tokens of people over the network unencrypted"
+	default:
 		return nil
 	}
-	return config.Problem{Variable: variable, Value: address, Fault: "is not an address", Mend: "leave it empty, or set it to one such as " + example}
+	return problem
 }
+
+func isLoopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
 func checkProxies(proxies []string) error {
 	var problems []error

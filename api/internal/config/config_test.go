@@ -93,6 +93,9 @@ func TestMistakes(t *testing.T) {
 		"capitals":            {"JWT_SECRET_KEY", "CHANGE-ME-CHANGE-ME-CHANGE-ME-1234", "JWT_SECRET_KEY is a placeholder"},
 		"one letter":          {"JWT_SECRET_KEY", strings.Repeat("a", 64), "JWT_SECRET_KEY is a placeholder"},
 		"few letters":         {"JWT_SECRET_KEY", strings.Repeat("abc", 20), "JWT_SECRET_KEY is a placeholder"},
+		"development's":       {"JWT_SECRET_KEY", "development-only-9f8e7d6c5b4a39281706", "JWT_SECRET_KEY is a placeholder"},
+		"its own name":        {"JWT_REFRESH_SECRET", "my_Jwt_Secret_Key_0123456789abcdefgh", "JWT_REFRESH_SECRET is a placeholder"},
+		"one part, twice":     {"JWT_SECRET_KEY", "q8Zt2vXw9Lr5Nb7Kd3q8Zt2vXw9Lr5Nb7Kd3", "JWT_SECRET_KEY is a placeholder"},
 		"short second secret": {"JWT_REFRESH_SECRET", "q8Zt2vXw9Lr5", "JWT_REFRESH_SECRET has 12 bytes, and needs 32: "},
 		"port":                {"PORT", "70000", `PORT is "70000", which is out of range: set it to a number from 1 to 65535`},
 		"host":                {"API_HOST", "api.example.com", `API_HOST is "api.example.com", which is not an address of this machine: `},
@@ -101,6 +104,7 @@ func TestMistakes(t *testing.T) {
 		"no database":         {"MONGODB_URI", "", "MONGODB_URI is not set"},
 		"odd database":        {"MONGODB_URI", "http://h", "MONGODB_URI cannot be used: begin it with mongodb://"},
 		"odd Redis":           {"REDIS_URL", "http://:hunter2@h", "REDIS_URL is not a Redis address: "},
+		"odd Google":          {"GOOGLE_USERINFO_URL", "google.test", `GOOGLE_USERINFO_URL is "google.test", which is not an address: leave it empty, or`},
 		"star":                {"ALLOWED_ORIGINS", "*", `ALLOWED_ORIGINS is "*", which is not an origin: `},
 		"origin with a path":  {"ALLOWED_ORIGINS", "https://a.example/", `ALLOWED_ORIGINS is "https://a.example/", which is not an origin`},
 		"proxy":               {"TRUSTED_PROXIES", "10.0.0.0/8,nginx", `TRUSTED_PROXIES is "nginx", which is neither an address nor a network`},
@@ -131,6 +135,28 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("the error shows a secret: %v", err)
 			}
 		})
+	}
+}
+
+// TestGoogleIsAskedOverTLS in production, but for a stand-in on this machine.
+func TestGoogleIsAskedOverTLS(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]map[string]bool{
+		"https://google.example/userinfo": {"production": true, "development": true},
+		"http://127.0.0.1:9000/userinfo":  {"production": true, "development": true},
+		"http://[::1]:9000/userinfo":      {"production": true, "development": true},
+		"http://localhost/userinfo":       {"production": true, "development": true},
+		"http://google.example/userinfo":  {"production": false, "development": true},
+		"http://10.0.0.5/userinfo":        {"production": false, "development": true},
+	} {
+		for environment, accepted := range want {
+			_, err := load(map[string]string{
+				"JWT_SECRET_KEY": secret, "MONGODB_URI": "mongodb://h/etrainer", "NODE_ENV": environment, "GOOGLE_TOKENINFO_URL": address,
+			})
+			if accepted != (err == nil) || err != nil && !strings.Contains(err.Error(), "unencrypted") {
+				t.Errorf("%s in %s: %v", address, environment, err)
+			}
+		}
 	}
 }
 

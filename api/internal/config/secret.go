@@ -15,6 +15,7 @@ const minSecretBytes = 32
 var placeholders = []string{
 	"your_", "your-", "yoursecret", "change_me", "change-me", "changeme", "change_this", "change-this", "changethis",
 	"replace", "placeholder", "example", "secret_here", "secret-here", "supersecret", "super_secret", "super-secret",
+	"secret_key", "secret-key", "secretkey", "jwt_secret", "jwt-secret", "jwtsecret", "development", "password",
 }
 
 // minDifferent is how many different bytes a random secret has at least: one
@@ -44,6 +45,9 @@ func isPlaceholder(text string) bool {
 		if strings.Contains(lower, word) {
 			return true
 		}
+	}
+	if twice := text + text; strings.Contains(twice[1:len(twice)-1], text) {
+		return true // something shorter, again and again
 	}
 	different := map[byte]bool{}
 	for i := range len(text) {
