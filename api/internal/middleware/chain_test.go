@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -198,8 +199,14 @@ func TestCORS(t *testing.T) {
 				t.Errorf("%d %v", reply.status, reply.header)
 			}
 			if !preflight {
-				if exposed := reply.header.Get("Access-Control-Expose-Headers"); !strings.Contains(exposed, "Idempotency-Replayed") {
-					t.Errorf("Access-Control-Expose-Headers = %q", exposed)
+				exposed := strings.Split(reply.header.Get("Access-Control-Expose-Headers"), ", ")
+				for _, want := range []string{
+					"X-Request-Id", "ETag", "Retry-After", "Idempotency-Replayed", "X-Cache", "RateLimit-Policy", "RateLimit-Limit",
+					"RateLimit-Remaining", "RateLimit-Reset", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+				} {
+					if !slices.Contains(exposed, want) {
+						t.Errorf("scripts may read %q, and not %s", exposed, want)
+					}
 				}
 				return
 			}

@@ -15,7 +15,11 @@ const (
 )
 
 // corsExposed are the reply headers that scripts may read.
-var corsExposed = strings.Join([]string{HeaderRequestID, "ETag", "Retry-After", "Idempotency-Replayed", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}, ", ")
+var corsExposed = strings.Join([]string{
+	HeaderRequestID, "ETag", "Retry-After", "Idempotency-Replayed", "X-Cache",
+	"RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
+	"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+}, ", ")
 
 // CORS lets scripts of the listed origins call this server, and answers every
 // preflight with 200, as the Node backend did. Other origins get no

@@ -96,7 +96,8 @@ func (l limited) middleware(c *gin.Context) {
 }
 
 // take counts a request, and answers 429 to one too many. A store that fails
-// lets requests pass: a limit protects the service, and is not it.
+// lets requests pass: a limit protects the service, and is not it. legacy tells
+// what is left in X-RateLimit-* headers, beside those of the global limiter.
 func (l limited) take(c *gin.Context, legacy bool) bool {
 	if l.limiter.Unlimited() {
 		return true
@@ -107,14 +108,15 @@ func (l limited) take(c *gin.Context, legacy bool) bool {
 		return true
 	}
 	header, reset := c.Writer.Header(), ceilSeconds(result.Reset)
-	l.policy.set(header)
-	l.most.set(header)
-	header[remainingName] = []string{strconv.Itoa(result.Remaining)}
-	header[resetName] = []string{strconv.FormatInt(reset, 10)}
 	if legacy {
 		header.Set("X-RateLimit-Limit", strconv.Itoa(l.limiter.Max))
 		header.Set("X-RateLimit-Remaining", strconv.Itoa(result.Remaining))
 		header.Set("X-RateLimit-Reset", strconv.FormatInt(l.now().Unix()+reset, 10))
+	} else {
+		l.policy.set(header)
+		l.most.set(header)
+		header[remainingName] = []string{strconv.Itoa(result.Remaining)}
+		header[resetName] = []string{strconv.FormatInt(reset, 10)}
 	}
 	if result.Allowed {
 		return true

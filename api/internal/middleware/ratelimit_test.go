@@ -105,13 +105,16 @@ func TestAuthLimitGivesBackWhatSucceeds(t *testing.T) {
 			t.Fatalf("a login that fails: %d", reply.Code)
 		}
 	}
-	reply := visit(engine, http.MethodPost, "/good", client, "")
+	reply := visit(engine, http.MethodPost, "/good", client, "") // the sixth: the global limit is reached, not exceeded
 	if reply.Code != 429 || !strings.Contains(reply.Body.String(), "Too many authentication attempts, please try again later.") {
 		t.Errorf("%d %s", reply.Code, reply.Body)
 	}
 	header := reply.Header()
 	if header.Get("X-RateLimit-Limit") != "2" || header.Get("X-RateLimit-Remaining") != "0" || header.Get("X-RateLimit-Reset") != "1705486500" {
 		t.Errorf("headers %v, at %d", header, clock.Now().Unix())
+	}
+	if header.Get("RateLimit-Policy") != "6;w=900" || header.Get("RateLimit-Limit") != "6" || header.Get("RateLimit-Remaining") != "0" || header.Get("Retry-After") != "900" {
+		t.Errorf("headers %v, want those of the global limit beside", header)
 	}
 }
 
