@@ -125,7 +125,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 		return nil, errors.Join(err, client.Close(ctx))
 	}
 	counts := cache.NewThrough[queue.Counts](cached.cache, jobs.CountPolicy, time.Now, log)
-	queueRoutes := jobs.NewHandler(producer, jobs.Counted(store, counts), registry, definitions, zone)
+	queueRoutes := jobs.NewHandler(producer, store, counts, registry, definitions, zone)
 	board := leaderboard.New(leaderboard.Options{
 		Store: leaderboardmongo.New(database, client.Reports(), client.Capabilities().AggregationAvg),
 		Cache: cached.cache, TTL: time.Duration(cfg.CacheTTL) * time.Second, Now: clock.Now, Log: log,

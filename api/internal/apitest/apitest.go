@@ -73,6 +73,8 @@ type Options struct {
 	PasswordCost int
 	// Users stands between the service and the stored accounts. nil = nothing does.
 	Users func(stored auth.Users) auth.Users
+	// Counted makes the counts of jobs come from the cache, as in the program.
+	Counted bool
 	// Auth are optional parts of the accounts.
 	Auth []auth.Option
 }
@@ -140,7 +142,11 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 			t.Errorf("stop the accounts: %v", err)
 		}
 	})
-	handler := jobs.NewHandler(producer, store, registry, definitions, zone)
+	memory, err := cache.NewMemory(cache.MemoryOptions{Now: o.Now})
+	if err != nil {
+		t.Fatalf("cache: %v", err)
+	}
+	handler := jobs.NewHandler(producer, store, counts(t, o, memory), registry, definitions, zone)
 	records := mediamongo.New(db)
 	if o.MediaDir == "" {
 		o.MediaDir = t.TempDir()
@@ -167,10 +173,6 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 			t.Fatalf("prepare: %v", err)
 		}
 	}
-	memory, err := cache.NewMemory(cache.MemoryOptions{Now: o.Now})
-	if err != nil {
-		t.Fatalf("cache: %v", err)
-	}
 	board := leaderboard.New(leaderboard.Options{
 		Store: leaderboardmongo.New(db, db, mongotest.Capabilities(t).AggregationAvg), Cache: memory, TTL: BoardTTL, Now: o.Now, Log: o.Log,
 	})
@@ -191,6 +193,21 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 		t.Fatalf("routes: %v", err)
 	}
 	return routes, store, registry, service
+}
+
+// counts remembers the counts of jobs where the options say so.
+func counts(t testing.TB, o Options, memory *cache.Memory) *cache.Through[queue.Counts] {
+	t.Helper()
+	if !o.Counted {
+		return nil
+	}
+	remembered := cache.NewThrough[queue.Counts](memory, jobs.CountPolicy, o.Now, o.Log)
+	t.Cleanup(func() {
+		if err := remembered.Stop(context.Background()); err != nil {
+			t.Errorf("stop counting: %v", err)
+		}
+	})
+	return remembered
 }
 
 // MediaLimits are the greatest uploads, those of the defaults.

@@ -13,19 +13,12 @@ import (
 // by one process of all.
 var CountPolicy = cache.Policy{Fresh: 3 * time.Second, Stale: 10 * time.Minute, LoadTimeout: time.Minute}
 
-// Counted is a Store whose counts come through a cache, so that a request costs
-// the database the same whatever the number of jobs.
-func Counted(store Store, through *cache.Through[queue.Counts]) Store {
-	return counted{store, through}
-}
-
-type counted struct {
-	Store
-	through *cache.Through[queue.Counts]
-}
-
-// Counts implements queue.Inspector. Only the first ever waits.
-func (c counted) Counts(ctx context.Context) (queue.Counts, error) {
-	found, err := c.through.Get(ctx, "job counts", c.Store.Counts)
-	return found.Value, err
+// counts come through the cache, so that a request costs the database the same
+// whatever the number of jobs. Only the first ever waits.
+func (h *Handler) counts(ctx context.Context) (cache.Found[queue.Counts], error) {
+	if h.cached == nil {
+		counts, err := h.store.Counts(ctx)
+		return cache.Found[queue.Counts]{Value: counts}, err
+	}
+	return h.cached.Get(ctx, "job counts", h.store.Counts)
 }

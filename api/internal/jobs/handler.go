@@ -9,6 +9,7 @@ import (
 
 	"github.com/etrainer/backend/api/internal/auth"
 	"github.com/etrainer/backend/api/internal/web"
+	"github.com/etrainer/backend/pkg/cache"
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/errs"
 	"github.com/etrainer/backend/pkg/fleet"
@@ -29,15 +30,17 @@ type Store interface {
 type Handler struct {
 	client  *queue.Client
 	store   Store
+	cached  *cache.Through[queue.Counts]
 	fleet   fleet.Registry
 	catalog *catalog.Catalog
 	zone    *time.Location
 }
 
-// NewHandler returns a Handler. zone is where schedules without a time zone of
-// their own are computed.
-func NewHandler(client *queue.Client, store Store, registry fleet.Registry, jobs *catalog.Catalog, zone *time.Location) *Handler {
-	return &Handler{client: client, store: store, fleet: registry, catalog: jobs, zone: zone}
+// NewHandler returns a Handler. counts remembers how many jobs there are; nil =
+// they are counted for every request. zone is where schedules without a time
+// zone of their own are computed.
+func NewHandler(client *queue.Client, store Store, counts *cache.Through[queue.Counts], registry fleet.Registry, jobs *catalog.Catalog, zone *time.Location) *Handler {
+	return &Handler{client: client, store: store, cached: counts, fleet: registry, catalog: jobs, zone: zone}
 }
 
 // actor is how the queue records who changed something.

@@ -315,6 +315,21 @@ func TestNamesArePausedAndResumed(t *testing.T) {
 	}
 }
 
+// TestStatsComeFromTheCache for those who ask again soon, and say so.
+func TestStatsComeFromTheCache(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{Counted: true, Now: func() time.Time { return now }})
+	token := api.Token(t, "admin@example.com")
+	for _, want := range []string{"MISS", "HIT"} {
+		reply := api.Get(t, jobsRoute+"/stats", token)
+		if got := reply.Header.Get("X-Cache"); got != want || reply.At("stats", "total") != 0.0 {
+			t.Errorf("X-Cache = %q, want %s: %s", got, want, reply.Text)
+		}
+		id(t, api.Post(t, schedulePath, token, `{"name":"generate weekly reports"}`))
+	}
+}
+
 func TestStats(t *testing.T) {
 	t.Parallel()
 	api := apitest.Start(t, mongotest.Database(t), apitest.Options{})

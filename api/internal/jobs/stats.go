@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/etrainer/backend/api/internal/web"
+	"github.com/etrainer/backend/pkg/cache"
 	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
@@ -53,10 +54,12 @@ type statsReply struct {
 }
 
 func (h *Handler) stats(c *gin.Context) error {
-	health, counts, err := h.health(c.Request.Context())
+	health, found, err := h.health(c.Request.Context())
 	if err != nil {
 		return err
 	}
+	counts := found.Value
+	web.FromCache(c, found.Hit)
 	return web.JSON(c, http.StatusOK, statsReply{
 		Message: "Job statistics retrieved",
 		Health:  health,
@@ -75,16 +78,16 @@ func (h *Handler) Health(ctx context.Context) (SchedulerHealth, error) {
 	return health, err
 }
 
-func (h *Handler) health(ctx context.Context) (SchedulerHealth, queue.Counts, error) {
-	counts, err := h.store.Counts(ctx)
+func (h *Handler) health(ctx context.Context) (SchedulerHealth, cache.Found[queue.Counts], error) {
+	found, err := h.counts(ctx)
 	if err != nil {
-		return SchedulerHealth{}, queue.Counts{}, err
+		return SchedulerHealth{}, found, err
 	}
 	instances, err := h.fleet.Instances(ctx)
 	if err != nil {
-		return SchedulerHealth{}, queue.Counts{}, err
+		return SchedulerHealth{}, found, err
 	}
-	now := h.store.Now()
+	counts, now := found.Value, h.store.Now()
 	return SchedulerHealth{
 		Status:    "healthy",
 		IsStarted: len(live(instances, now)) > 0,
@@ -93,7 +96,7 @@ func (h *Handler) health(ctx context.Context) (SchedulerHealth, queue.Counts, er
 			Completed: counts.ByState[job.Completed], Failed: counts.ByState[job.Failed],
 		},
 		Timestamp: web.Instant(now),
-	}, counts, nil
+	}, found, nil
 }
 
 // live returns the workers that are alive.

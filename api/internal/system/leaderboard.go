@@ -45,10 +45,7 @@ func (h *Handler) leaderboard(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Header("X-Cache", "MISS")
-	if found.Hit {
-		c.Header("X-Cache", "HIT")
-	}
+	web.FromCache(c, found.Hit)
 	reply := leaderboardReply{Data: []learner{}, Cached: found.Hit, Timestamp: h.now(), AsOf: web.Instant(found.Value.At)}
 	for i, row := range found.Value.Rows[:min(limit, len(found.Value.Rows))] {
 		shown := learner{

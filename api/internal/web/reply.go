@@ -54,6 +54,15 @@ func JSON(c *gin.Context, status int, value any) error {
 	return nil
 }
 
+// FromCache tells in a header whether the answer comes from the cache.
+func FromCache(c *gin.Context, hit bool) {
+	if hit {
+		c.Header("X-Cache", "HIT")
+	} else {
+		c.Header("X-Cache", "MISS")
+	}
+}
+
 // encode writes JSON as JavaScript does: < and & as they are.
 func encode(value any) ([]byte, error) {
 	var text bytes.Buffer
