@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/etrainer/backend/api/internal/apitest"
+	"github.com/etrainer/backend/api/internal/openapi/openapitest"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
@@ -120,8 +121,13 @@ func (p *program) get(t *testing.T, path string) (int, map[string]any) {
 		return 0, nil
 	}
 	defer func() { _ = reply.Body.Close() }()
+	text, err := io.ReadAll(reply.Body)
+	if err != nil {
+		return 0, nil // it is stopping
+	}
+	openapitest.CheckReply(t, request, reply, text)
 	var body map[string]any
-	if err := json.NewDecoder(reply.Body).Decode(&body); err != nil {
+	if err := json.Unmarshal(text, &body); err != nil {
 		t.Errorf("%s: %v", path, err)
 	}
 	return reply.StatusCode, body

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	neturl "net/url"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/etrainer/backend/api/internal/openapi/openapitest"
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 	"github.com/etrainer/backend/pkg/outagetest"
@@ -39,8 +39,16 @@ func (p *program) post(t *testing.T, path, token, body string) (int, map[string]
 		t.Fatalf("%s: %v", path, err)
 	}
 	defer func() { _ = reply.Body.Close() }()
+	text, err := io.ReadAll(reply.Body)
+	if err != nil {
+		t.Errorf("%s: %v", path, err)
+	}
+	openapitest.Check(t, openapitest.Exchange{
+		Method: http.MethodPost, Path: path, RequestType: "application/json", Request: []byte(body),
+		Status: reply.StatusCode, Header: reply.Header, Reply: text,
+	})
 	var answer map[string]any
-	if err := json.NewDecoder(reply.Body).Decode(&answer); err != nil && !errors.Is(err, io.EOF) {
+	if err := json.Unmarshal(text, &answer); err != nil && len(text) > 0 {
 		t.Errorf("%s: %v", path, err)
 	}
 	return reply.StatusCode, answer

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/etrainer/backend/api/internal/openapi/openapitest"
 	"github.com/etrainer/backend/pkg/edgetest"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 )
@@ -123,6 +124,9 @@ func (e *edge) fetch(client *http.Client, request *http.Request) (*http.Response
 	text, err := io.ReadAll(reply.Body)
 	if err != nil {
 		e.t.Fatal(err)
+	}
+	if reply.StatusCode != http.StatusServiceUnavailable { // of nginx itself, where nobody answers
+		openapitest.CheckReply(e.t, request, reply, text)
 	}
 	var body map[string]any
 	_ = json.Unmarshal(text, &body)

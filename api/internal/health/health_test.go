@@ -21,6 +21,7 @@ import (
 	"github.com/etrainer/backend/api/internal/apitest"
 	"github.com/etrainer/backend/api/internal/health"
 	"github.com/etrainer/backend/api/internal/jobs"
+	"github.com/etrainer/backend/api/internal/openapi/openapitest"
 	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
@@ -55,8 +56,9 @@ func get(t *testing.T, handler *health.Handler, path string) (int, map[string]an
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	handler.Routes(engine)
-	recorder := httptest.NewRecorder()
-	engine.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil))
+	recorder, request := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil)
+	engine.ServeHTTP(recorder, request)
+	openapitest.CheckReply(t, request, recorder.Result(), recorder.Body.Bytes())
 	var body map[string]any
 	if err := json.Unmarshal(recorder.Body.Bytes(), &body); err != nil {
 		t.Errorf("%s: %v in %s", path, err, recorder.Body)

@@ -43,6 +43,13 @@ func TestDocumentIsValid(t *testing.T) {
 			if operation.Security != nil && len(*operation.Security) > 0 && operation.Responses.Value("401") == nil {
 				t.Errorf("%s wants a token, and has no response 401", where)
 			}
+			for status, name := range map[string]string{"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"} {
+				if response := operation.Responses.Value(status); response != nil {
+					if header := response.Value.Headers[name]; header == nil || !header.Value.Required {
+						t.Errorf("%s, %s: the header %s is not required", where, status, name)
+					}
+				}
+			}
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/etrainer/backend/api/internal/apitest"
 	"github.com/etrainer/backend/api/internal/health"
+	"github.com/etrainer/backend/api/internal/openapi/openapitest"
 	"github.com/etrainer/backend/api/internal/server"
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
@@ -138,12 +139,13 @@ func TestStartingAnswersProbesOnly(t *testing.T) {
 		"/api/auth/login":  {503, `{"error":"Database connection failed","message":"Service temporarily unavailable. Please try again."}`},
 		"/api/system/jobs": {503, `{"error":"Database connection failed"`},
 	} {
-		recorder := httptest.NewRecorder()
-		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil))
+		recorder, request := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil)
+		handler.ServeHTTP(recorder, request)
+		openapitest.CheckReply(t, request, recorder.Result(), recorder.Body.Bytes())
 		if recorder.Code != want.status || !strings.Contains(recorder.Body.String(), want.text) {
 			t.Errorf("%s: %d %s, want %d %s", path, recorder.Code, recorder.Body, want.status, want.text)
 		}
-		if retry := recorder.Header().Get("Retry-After"); strings.HasPrefix(path, "/api/") && retry == "" {
+		if retry := recorder.Header().Get("Retry-After"); want.status == 503 && retry == "" {
 			t.Errorf("%s has no Retry-After", path)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/etrainer/backend/api/internal/openapi/openapitest"
 	"github.com/etrainer/backend/api/internal/system"
 	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/supervise"
@@ -31,9 +32,10 @@ func TestClusterStatusOfAParent(t *testing.T) {
 		}}, true
 	}})
 	engine := gin.New()
-	handler.Admin(engine.Group("/"), func(*gin.Context) {})
-	reply := httptest.NewRecorder()
-	engine.ServeHTTP(reply, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/cluster/status", nil))
+	handler.Admin(engine.Group("/api/system"), func(*gin.Context) {})
+	reply, request := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/system/cluster/status", nil)
+	engine.ServeHTTP(reply, request)
+	openapitest.CheckReply(t, request, reply.Result(), reply.Body.Bytes())
 	var body struct {
 		Cluster           any  `json:"cluster"`
 		ClusteringEnabled bool `json:"clustering_enabled"`
