@@ -1,6 +1,6 @@
 // Package outagetest takes a server away from the code under test: a TCP proxy
-// that can cut its connections, or stop passing data on without closing
-// anything, as a network does that drops packets.
+// that can cut its connections, at once or at a certain request, be slow, or stop
+// passing data on without closing anything, as a network does that drops packets.
 //
 //	proxy := outagetest.New(t, "127.0.0.1:27017")
 //	client := connect(proxy.Address())
@@ -10,9 +10,11 @@
 package outagetest
 
 import (
+	"bytes"
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Proxy passes connections on to one server. It is safe for concurrent use.
@@ -20,12 +22,15 @@ type Proxy struct {
 	listener net.Listener
 	target   string
 	pumps    sync.WaitGroup
+	ended    chan struct{}
 
 	mu     sync.Mutex
 	change *sync.Cond // state or closed changed
 	state  state
 	closed bool
 	conns  map[net.Conn]struct{}
+	delay  time.Duration
+	cutAt  []byte // nil = at nothing
 }
 
 type state int
@@ -44,7 +49,7 @@ func New(t testing.TB, target string) *Proxy {
 	if err != nil {
 		t.Fatalf("outagetest: %v", err)
 	}
-	p := &Proxy{listener: listener, target: target, conns: map[net.Conn]struct{}{}}
+	p := &Proxy{listener: listener, target: target, ended: make(chan struct{}), conns: map[net.Conn]struct{}{}}
 	p.change = sync.NewCond(&p.mu)
 	p.pumps.Go(p.accept)
 	t.Cleanup(p.close)
@@ -60,11 +65,28 @@ func (p *Proxy) Cut() {
 	p.closeAll()
 }
 
+// CutAt is Cut, once a client sends this text.
+func (p *Proxy) CutAt(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cutAt = []byte(text)
+}
+
+// Delay passes on what clients send, but each piece of it after this time.
+func (p *Proxy) Delay(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = d
+}
+
 // Freeze keeps connections open and accepts new ones, but passes nothing on.
 func (p *Proxy) Freeze() { p.set(frozen) }
 
-// Restore passes on again, beginning with what a Freeze held back.
-func (p *Proxy) Restore() { p.set(passing) }
+// Restore passes on again, at once, beginning with what a Freeze held back.
+func (p *Proxy) Restore() {
+	p.Delay(0)
+	p.set(passing)
+}
 
 func (p *Proxy) set(s state) {
 	p.mu.Lock()
@@ -76,6 +98,7 @@ func (p *Proxy) set(s state) {
 func (p *Proxy) close() {
 	p.mu.Lock()
 	p.closed = true
+	close(p.ended)
 	p.change.Broadcast()
 	p.mu.Unlock()
 	_ = p.listener.Close()
@@ -106,8 +129,8 @@ func (p *Proxy) accept() {
 			}
 			continue
 		}
-		p.pumps.Go(func() { p.pump(server, client) })
-		p.pumps.Go(func() { p.pump(client, server) })
+		p.pumps.Go(func() { p.pump(server, client, p.request) })
+		p.pumps.Go(func() { p.pump(client, server, func([]byte) {}) })
 	}
 }
 
@@ -124,8 +147,8 @@ func (p *Proxy) keep(conns ...net.Conn) bool {
 	return true
 }
 
-// pump copies until either side closes.
-func (p *Proxy) pump(to, from net.Conn) {
+// pump copies until either side closes. before is called with each piece.
+func (p *Proxy) pump(to, from net.Conn, before func(piece []byte)) {
 	defer func() {
 		_ = to.Close()
 		_ = from.Close()
@@ -138,6 +161,7 @@ func (p *Proxy) pump(to, from net.Conn) {
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
+			before(buffer[:n])
 			p.thaw()
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return
@@ -146,6 +170,25 @@ func (p *Proxy) pump(to, from net.Conn) {
 		if err != nil {
 			return
 		}
+	}
+}
+
+// request cuts or waits before a piece of what a client sends.
+func (p *Proxy) request(piece []byte) {
+	p.mu.Lock()
+	delay, cut := p.delay, p.cutAt != nil && bytes.Contains(piece, p.cutAt)
+	if cut {
+		p.cutAt = nil
+	}
+	p.mu.Unlock()
+	if cut {
+		p.Cut()
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.ended:
 	}
 }
 

@@ -92,3 +92,37 @@ func TestOutages(t *testing.T) {
 		t.Errorf("after the cut: %q, %v", got, err)
 	}
 }
+
+func TestCutAt(t *testing.T) {
+	t.Parallel()
+	proxy := outagetest.New(t, echo(t))
+	proxy.CutAt("two")
+	conn, answers := dial(t, proxy)
+	if got, err := ask(conn, answers, "one", time.Minute); got != "one\n" || err != nil {
+		t.Fatalf("before: %q, %v", got, err)
+	}
+	if got, err := ask(conn, answers, "one and two", time.Minute); err == nil {
+		t.Fatalf("at the text: %q", got)
+	}
+	proxy.Restore()
+	conn, answers = dial(t, proxy)
+	if got, err := ask(conn, answers, "two", time.Minute); got != "two\n" || err != nil {
+		t.Errorf("it cuts once, and not again: %q, %v", got, err)
+	}
+}
+
+func TestDelay(t *testing.T) {
+	t.Parallel()
+	const delay = 100 * time.Millisecond
+	proxy := outagetest.New(t, echo(t))
+	conn, answers := dial(t, proxy)
+	proxy.Delay(delay)
+	began := time.Now()
+	if got, err := ask(conn, answers, "one", time.Minute); got != "one\n" || err != nil || time.Since(began) < delay {
+		t.Errorf("after %s: %q, %v", time.Since(began), got, err)
+	}
+	proxy.Delay(time.Hour)
+	if got, err := ask(conn, answers, "two", delay); !os.IsTimeout(err) {
+		t.Errorf("%q, %v; want a timeout", got, err)
+	}
+}

@@ -22,9 +22,10 @@ type Server struct {
 	listener net.Listener
 	answer   func(command bson.Raw) bson.D
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-	all   sync.WaitGroup
+	mu     sync.Mutex
+	conns  map[net.Conn]bool
+	closed bool
+	all    sync.WaitGroup
 }
 
 const (
@@ -54,6 +55,7 @@ func (s *Server) Host() string { return s.listener.Addr().String() }
 func (s *Server) Close() {
 	s.listener.Close()
 	s.mu.Lock()
+	s.closed = true
 	for conn := range s.conns {
 		conn.Close()
 	}
@@ -69,7 +71,12 @@ func (s *Server) accept() {
 		}
 		s.mu.Lock()
 		s.conns[conn] = true
+		closed := s.closed
 		s.mu.Unlock()
+		if closed { // it came while the port was being closed
+			conn.Close()
+			return
+		}
 		s.all.Go(func() {
 			defer conn.Close()
 			for s.serve(conn) == nil {
