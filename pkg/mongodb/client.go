@@ -177,6 +177,16 @@ func (c *Client) Reports() *mongo.Database {
 // Name returns the name of the database.
 func (c *Client) Name() string { return c.database }
 
+// Namespace begins the names that processes which share the database give to
+// what they share elsewhere, such as in Redis. A fallback has one of its own,
+// since its database is often called as that of Atlas.
+func (c *Client) Namespace() string {
+	if c.target.Fallback {
+		return "fallback:" + c.database
+	}
+	return c.database
+}
+
 // Target returns which deployment was chosen.
 func (c *Client) Target() Target { return c.target }
 

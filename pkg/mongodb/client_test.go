@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 	"github.com/etrainer/backend/pkg/outagetest"
@@ -173,8 +174,8 @@ func TestTargetAndDatabase(t *testing.T) {
 			if want := (mongodb.Target{Name: test.target, Host: host}); client.Target() != want {
 				t.Errorf("target = %+v, want %+v", client.Target(), want)
 			}
-			if got := client.Database().Name(); got != test.database {
-				t.Errorf("database = %q, want %q", got, test.database)
+			if got := client.Database().Name(); got != test.database || client.Namespace() != test.database {
+				t.Errorf("database = %q, namespace = %q, want %q", got, client.Namespace(), test.database)
 			}
 		})
 	}
@@ -251,7 +252,9 @@ func TestConnectGivesUpWithItsContext(t *testing.T) {
 	errEnough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
-		<-journal.lines
+		for range 3 { // where it is allowed, the fallback is tried with the third
+			<-journal.lines
+		}
 		cancel(errEnough)
 	}()
 	_, err := mongodb.Connect(ctx, mongodb.Options{
@@ -260,7 +263,7 @@ func TestConnectGivesUpWithItsContext(t *testing.T) {
 	if !errors.Is(err, errEnough) {
 		t.Fatalf("Connect = %v, want the cause of its context", err)
 	}
-	for _, want := range []string{"connect to MongoDB: gave up after 1 attempts", "no server of MONGODB_ATLAS_URI answers (" + host + " does not answer", "connection refused"} {
+	for _, want := range []string{"connect to MongoDB: gave up after 3 attempts", "no server of MONGODB_ATLAS_URI answers (" + host + " does not answer", "connection refused"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %q", want, err)
 		}
@@ -288,6 +291,62 @@ func TestFallback(t *testing.T) {
 	if strings.Count(text, "level=WARN") != 3 || strings.Count(text, "level=ERROR") != 1 || !strings.Contains(text, "using the fallback database") {
 		t.Errorf("want three warnings and a loud error:\n%s", text)
 	}
+	if got := client.Namespace(); got != "fallback:local" {
+		t.Errorf("namespace = %q, which the processes on Atlas may have as well", got)
+	}
+	registry := metrics.New("test", nil)
+	registry.MustRegister(client.Collector())
+	if got := samples(t, registry, "etrainer_mongodb_fallback"); !cmp.Equal(got, []float64{1}) {
+		t.Errorf("etrainer_mongodb_fallback = %v, want 1", got)
+	}
+}
+
+func TestTheOrderOfTheCandidates(t *testing.T) {
+	t.Parallel()
+	const atlas, local = "mongodb://atlas/a", "mongodb://local/b"
+	for name, test := range map[string]struct {
+		options mongodb.Options
+		want    []string
+	}{
+		"all three":                    {mongodb.Options{AtlasURI: atlas, AtlasCluster: "c.example.net", URI: local}, []string{"MONGODB_ATLAS_URI"}},
+		"all three, fallback":          {mongodb.Options{AtlasURI: atlas, AtlasCluster: "c.example.net", URI: local, Fallback: "allow"}, []string{"MONGODB_ATLAS_URI", "MONGODB_URI"}},
+		"parts":                        {mongodb.Options{AtlasCluster: "c.example.net", URI: local}, []string{"MONGODB_ATLAS_CLUSTER"}},
+		"parts, fallback":              {mongodb.Options{AtlasCluster: "c.example.net", URI: local, Fallback: "allow"}, []string{"MONGODB_ATLAS_CLUSTER", "MONGODB_URI"}},
+		"no cluster, fallback":         {mongodb.Options{AtlasUser: "u", AtlasDatabase: "d", URI: local, Fallback: "allow"}, []string{"MONGODB_URI"}},
+		"a command, fallback for some": {mongodb.Options{AtlasURI: atlas, URI: local, Fallback: "allow"}.WithoutFallback(), []string{"MONGODB_ATLAS_URI"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := mongodb.Candidates(test.options)
+			if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
+				t.Errorf("%v, candidates (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+// TestPausesAreJittered: processes that lost the database together must not come
+// back to it together.
+func TestPausesAreJittered(t *testing.T) {
+	t.Parallel()
+	const n = 12
+	one, other := mongodb.Pauses(n), mongodb.Pauses(n)
+	if cmp.Equal(one, other) {
+		t.Errorf("two processes pause alike: %v", one)
+	}
+	middle := 500 * time.Millisecond
+	for i, pause := range one {
+		if pause < middle/2 || pause > middle*3/2 {
+			t.Errorf("pause %d is %s, want %s and a half more or less", i, pause, middle)
+		}
+		middle = min(2*middle, 10*time.Second)
+	}
+}
+
+func TestMinPoolSizeIsKeptOpen(t *testing.T) {
+	t.Parallel()
+	client := connect(t, mongodb.Options{URI: "mongodb://" + wiretest.New(t, plain).Host(), MinPoolSize: 3})
+	eventually(t, "three connections are open though one is needed", func() bool { return client.PoolStats().Open == 3 })
 }
 
 func TestPingAfterACut(t *testing.T) {

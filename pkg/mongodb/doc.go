@@ -7,7 +7,8 @@
 // password, cluster and database, else MONGODB_URI. Where Atlas is
 // configured, MONGODB_URI is used only as a fallback, only when
 // MONGODB_FALLBACK is "allow", only at the start and never silently: two
-// queues at once are split brain. What was chosen is in [Client.Target].
+// queues at once are split brain. Commands that do one thing and end never use
+// it. What was chosen is in [Client.Target].
 //
 // # What it can do
 //

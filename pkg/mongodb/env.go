@@ -22,7 +22,7 @@ type Env struct {
 	AtlasCluster  string        `env:"MONGODB_ATLAS_CLUSTER" help:"its host; the address of these parts comes second" example:"cluster0.abcde.mongodb.net"`
 	AtlasDatabase string        `env:"MONGODB_ATLAS_DATABASE" help:"its database; default etrainer" example:"etrainer_test"`
 	URI           config.Secret `env:"MONGODB_URI" help:"address of MongoDB, which counts where Atlas is not configured; escape the signs in user and password: @ is %40, : is %3A, / is %2F, ? is %3F, % is %25" example:"mongodb://user:password@host:27017/etrainer?replicaSet=rs0" production:""`
-	Fallback      string        `env:"MONGODB_FALLBACK" help:"what to do when Atlas does not answer at the start: allow = use MONGODB_URI; default wait for Atlas, since two databases are two queues" example:"allow"`
+	Fallback      string        `env:"MONGODB_FALLBACK" help:"what to do when Atlas does not answer at the start: allow = the api and the worker use MONGODB_URI; default wait for Atlas, since two databases are two queues" example:"allow"`
 	MaxPoolSize   uint64        `env:"MONGODB_MAX_POOL_SIZE" envDefault:"20" help:"connections of one process to each server at the most" unit:"connections" example:"50"`
 	MinPoolSize   uint64        `env:"MONGODB_MIN_POOL_SIZE" help:"connections of one process to each server kept open; default none" unit:"connections" example:"5"`
 	SlowMs        uint64        `env:"SLOW_QUERY_THRESHOLD_MS" envDefault:"1000" help:"commands of the database that take longer are logged as warnings; 0 = none are" unit:"milliseconds" example:"200"`
@@ -44,7 +44,7 @@ func (e Env) Options(appName string, registerer prometheus.Registerer, log *slog
 	return options, nil
 }
 
-// Validate reports every mistake in the addresses, as Options.Validate does.
+// Validate reports every mistake, as Options.Validate does.
 func (e Env) Validate() error { return e.options().Validate() }
 
 func (e Env) options() Options {

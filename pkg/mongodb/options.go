@@ -2,8 +2,11 @@ package mongodb
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -75,11 +78,21 @@ type Options struct {
 	Clock clockwork.Clock
 }
 
-// Validate reports every mistake in the addresses, as config.Problem joined.
-// It does not ask the network.
+// Validate reports every mistake in the addresses and pool sizes, as
+// config.Problem joined. It does not ask the network.
 func (o Options) Validate() error {
 	_, err := o.candidates()
 	return err
+}
+
+// WithoutFallback returns the options of a command that does one thing and ends:
+// it works on the database that is meant, or fails.
+func (o Options) WithoutFallback() Options {
+	if o.Fallback == FallbackAllow && o.Log != nil {
+		o.Log.Info("MONGODB_FALLBACK does not count for this command: to work on the database of MONGODB_URI, empty the MONGODB_ATLAS_ variables")
+	}
+	o.Fallback = ""
+	return o
 }
 
 func (o Options) withDefaults() Options {
@@ -110,6 +123,12 @@ type candidate struct {
 func (o Options) candidates() ([]candidate, error) {
 	var out []candidate
 	var problems []error
+	if most := o.withDefaults().MaxPoolSize; o.MinPoolSize > most {
+		problems = append(problems, config.Problem{
+			Variable: "MONGODB_MIN_POOL_SIZE", Value: strconv.FormatUint(o.MinPoolSize, 10),
+			Fault: fmt.Sprintf("is more than MONGODB_MAX_POOL_SIZE, which is %d", most), Mend: "lower it, or raise MONGODB_MAX_POOL_SIZE",
+		})
+	}
 	add := func(name, uri, database string, fallback bool) {
 		parsed, err := parseAddress(uri)
 		if err == nil {
@@ -176,10 +195,18 @@ func (o Options) atlasFromParts() string {
 }
 
 // checkWithDriver lets the driver read an address. An SRV address it would
-// look up in the DNS, which is for Connect to wait for.
+// look up in the DNS, which is for Connect to wait for: it is read as if it
+// named its server, without the options that only an SRV address has.
 func checkWithDriver(uri string) error {
-	if strings.HasPrefix(uri, srvScheme) {
-		return nil
+	if rest, srv := strings.CutPrefix(uri, srvScheme); srv {
+		before, query, _ := strings.Cut(rest, "?")
+		if !strings.Contains(before, "/") {
+			before += "/"
+		}
+		kept := slices.DeleteFunc(strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }), func(option string) bool {
+			return len(option) > 3 && strings.EqualFold(option[:3], "srv")
+		})
+		uri = plainScheme + before + "?" + strings.Join(kept, "&")
 	}
 	return options.Client().ApplyURI(uri).Validate()
 }

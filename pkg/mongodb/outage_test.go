@@ -2,15 +2,21 @@ package mongodb_test
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/etrainer/backend/pkg/config"
+	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 	"github.com/etrainer/backend/pkg/outagetest"
+	"github.com/etrainer/backend/pkg/schema"
 )
 
 // insertWithin writes one document, and gives up after the time.
@@ -92,9 +98,109 @@ func TestTheFirstCandidateIsPreferredWhenItComesBack(t *testing.T) {
 	}()
 	client := connect(t, mongodb.Options{
 		AtlasURI: "mongodb://" + first.Address() + "/cloud", URI: "mongodb://" + wiretest.New(t, plain).Host() + "/local",
-		Log: log, AttemptTimeout: time.Second,
+		Fallback: mongodb.FallbackAllow, Log: log, AttemptTimeout: time.Second,
 	})
 	if want := (mongodb.Target{Name: "MONGODB_ATLAS_URI", Host: first.Address()}); client.Target() != want {
 		t.Errorf("target = %+v, want %+v", client.Target(), want)
+	}
+}
+
+// A network that is slow is no outage: it shows in the log and in the metrics.
+func TestASlowConnectionWorksAndShows(t *testing.T) {
+	t.Parallel()
+	const delay = 200 * time.Millisecond
+	door := outagetest.New(t, wiretest.New(t, plain).Host())
+	registry := metrics.New("test", nil)
+	counter, err := mongodb.NewCommandCounter(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal, log := newJournal()
+	client := connect(t, mongodb.Options{URI: "mongodb://" + door.Address(), Log: log, Monitor: counter.Monitor(), SlowCommand: delay})
+	door.Delay(delay)
+	if err := insertWithin(t, client, patience); err != nil {
+		t.Fatalf("insert over a slow network: %v", err)
+	}
+	if text := journal.String(); strings.Count(text, "slow database command") != 1 || !strings.Contains(text, "command=insert") {
+		t.Errorf("the log does not tell of one slow insert:\n%s", text)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if labels := metric.GetLabel(); family.GetName() == "etrainer_mongodb_command_seconds" && labels[0].GetValue() == "insert" {
+				if seconds := metric.GetHistogram().GetSampleSum(); seconds < delay.Seconds() {
+					t.Errorf("the insert took %v seconds by the metric", seconds)
+				}
+				return
+			}
+		}
+	}
+	t.Error("the insert is not in the metric")
+}
+
+// What a program does between Connect and its work waits for the database too.
+func TestTheStartWaitsForADatabaseThatGoesAway(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		at string // where the connection is cut
+		do func(context.Context, *mongodb.Client, *slog.Logger) error
+	}{
+		"schema": {schema.MigrationsCollection, func(ctx context.Context, c *mongodb.Client, log *slog.Logger) error {
+			err := mongodb.CheckSchema(ctx, c.Database(), "", log)
+			if errors.Is(err, config.ErrConfig) { // it was never migrated, which it says now
+				return nil
+			}
+			return err
+		}},
+		"server clock": {"timekeeping", func(ctx context.Context, c *mongodb.Client, log *slog.Logger) error {
+			clock := mongodb.NewServerClock(c, log)
+			return errors.Join(clock.Start(ctx), clock.Stop(ctx))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := wiretest.New(t, func(command bson.Raw) bson.D {
+				if wiretest.Name(command) == "find" {
+					return bson.D{{Key: "cursor", Value: bson.D{{Key: "id", Value: int64(0)}, {Key: "ns", Value: "a.b"}, {Key: "firstBatch", Value: bson.A{}}}}}
+				}
+				return plain(command)
+			})
+			door := outagetest.New(t, server.Host())
+			journal, log := newJournal()
+			client := connect(t, mongodb.Options{URI: "mongodb://" + door.Address() + "/timekeeping", AttemptTimeout: time.Second})
+			door.CutAt(test.at)
+			go func() {
+				<-journal.lines
+				door.Restore()
+			}()
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if err := test.do(ctx, client, log); err != nil {
+				t.Errorf("it failed: %v", err)
+			}
+			if !strings.Contains(journal.String(), "MongoDB does not answer") {
+				t.Errorf("the log does not tell of the outage:\n%s", journal)
+			}
+		})
+	}
+}
+
+// A start that is given up tells why the database was not reached.
+func TestPersistEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	errEnough, errAway := errors.New("enough"), mongo.CommandError{Code: 189, Message: "stepped down"}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	calls := 0
+	err := mongodb.Persist(ctx, slog.New(slog.DiscardHandler), func(context.Context) error {
+		if calls++; calls == 2 {
+			cancel(errEnough)
+		}
+		return errAway
+	})
+	if calls != 2 || !errors.Is(err, errEnough) || !strings.Contains(err.Error(), "gave up after 2 attempts") || !strings.Contains(err.Error(), "stepped down") {
+		t.Errorf("after %d calls: %v", calls, err)
 	}
 }

@@ -47,9 +47,14 @@ func PrepareSchema(ctx context.Context, db *mongo.Database, jobs string) error {
 // CheckSchema refuses a database whose schema this program cannot work with.
 // The error is a config.ErrConfig then: a restart does not help, the command
 // that it names does. Indexes that are not those of this release only cost
-// time, and are logged. jobs is the name of the job collection.
+// time, and are logged. jobs is the name of the job collection. It waits for a
+// database that is away.
 func CheckSchema(ctx context.Context, db *mongo.Database, jobs string, log *slog.Logger) error {
-	state, err := SchemaState(ctx, db)
+	var state schema.State
+	err := Persist(ctx, log, func(ctx context.Context) (err error) {
+		state, err = SchemaState(ctx, db)
+		return err
+	})
 	if err != nil {
 		return err
 	}

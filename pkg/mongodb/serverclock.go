@@ -35,9 +35,10 @@ func (c *ServerClock) Now() time.Time {
 	return c.client.clock.Now().Add(time.Duration(c.offset.Load()))
 }
 
-// Start measures the offset and keeps it up to date.
+// Start measures the offset, for which it waits for the server, and keeps it up
+// to date.
 func (c *ServerClock) Start(ctx context.Context) error {
-	if err := c.measure(ctx); err != nil {
+	if err := Persist(ctx, c.log, c.measure); err != nil {
 		return err
 	}
 	return c.Loop.Start(ctx)

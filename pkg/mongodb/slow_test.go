@@ -37,6 +37,23 @@ func TestSlowCommandsAreLogged(t *testing.T) {
 	}
 }
 
+func TestQuickCommandsAreNotLogged(t *testing.T) {
+	t.Parallel()
+	for name, threshold := range map[string]time.Duration{"below the threshold": time.Hour, "without one": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			journal, log := newJournal()
+			client := connect(t, mongodb.Options{URI: "mongodb://" + wiretest.New(t, plain).Host(), Log: log, SlowCommand: threshold})
+			if _, err := client.Database().Collection("people").InsertOne(t.Context(), bson.D{}); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(journal.String(), "slow") {
+				t.Errorf("a quick command is slow in the log:\n%s", journal)
+			}
+		})
+	}
+}
+
 // TestReportsMayReadFromASecondary looks at what a mongos is asked.
 func TestReportsMayReadFromASecondary(t *testing.T) {
 	t.Parallel()

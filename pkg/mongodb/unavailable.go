@@ -9,13 +9,20 @@ import (
 )
 
 // awayCodes are the answers of a server that mean "not now": a primary that
-// steps down, shuts down or is being elected, and a write that not enough
-// members confirmed in time.
+// steps down, shuts down or is being elected, a mongos that does not reach a
+// shard, and a write that not enough members confirmed in time. Those that the
+// driver tries again are among them: it does so once.
 var awayCodes = []int{
+	6,     // HostUnreachable
+	7,     // HostNotFound
 	64,    // WriteConcernFailed
+	89,    // NetworkTimeout
 	91,    // ShutdownInProgress
 	133,   // FailedToSatisfyReadPreference
+	134,   // ReadConcernMajorityNotAvailableYet
 	189,   // PrimarySteppedDown
+	262,   // ExceededTimeLimit
+	9001,  // SocketException
 	10107, // NotWritablePrimary
 	11600, // InterruptedAtShutdown
 	11602, // InterruptedDueToReplStateChange

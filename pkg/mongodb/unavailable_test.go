@@ -32,6 +32,13 @@ func TestIsUnavailable(t *testing.T) {
 		"majority not reached": {mongo.WriteException{WriteConcernError: &mongo.WriteConcernError{Code: 64}}, true},
 		"labelled":             {mongo.CommandError{Code: 1, Labels: []string{"RetryableWriteError"}}, true},
 	}
+	// The driver tries these again, once.
+	for _, code := range []int32{6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436} {
+		tests[fmt.Sprint("code ", code)] = struct {
+			err  error
+			want bool
+		}{mongo.CommandError{Code: code}, true}
+	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

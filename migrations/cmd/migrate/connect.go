@@ -55,7 +55,9 @@ func (f *flags) with(cmd *cobra.Command, tell func(string), do func(ctx context.
 			return fmt.Errorf("%w: JOBS_TIMEZONE: %w", config.ErrConfig, err)
 		}
 		clock := mongodb.NewServerClock(client, log)
-		if err := clock.Start(ctx); err != nil {
+		starting, cancel := context.WithTimeout(ctx, f.connect)
+		defer cancel()
+		if err := clock.Start(starting); err != nil {
 			return err
 		}
 		defer func() { _ = clock.Stop(context.WithoutCancel(ctx)) }()
@@ -88,7 +90,7 @@ func connected(cmd *cobra.Command, within time.Duration, do func(context.Context
 	}
 	connecting, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	client, err := mongodb.Connect(connecting, options)
+	client, err := mongodb.Connect(connecting, options.WithoutFallback())
 	if err != nil {
 		return err
 	}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/etrainer/backend/pkg/ledger/mongoledger"
 	"github.com/etrainer/backend/pkg/media/mediamongo"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/pkg/runner"
+	"github.com/etrainer/backend/worker/internal/backup"
 	"github.com/etrainer/backend/worker/internal/backup/backupmongo"
 	backupjob "github.com/etrainer/backend/worker/internal/handlers/backup"
 	"github.com/etrainer/backend/worker/internal/handlers/examcleanup"
@@ -28,7 +30,7 @@ func (p *program) handlers(client *mongodb.Client, clock *mongodb.ServerClock, s
 	db, zone := client.Database(), p.cfg.Zone()
 	return append(p.notifying(client, clock), []runner.Handler{
 		backupjob.New(backupjob.Options{
-			Source: backupmongo.New(client, ""), Open: p.cfg.Backup.Open, Recipients: p.cfg.Backup.Keys(),
+			Source: backupmongo.New(client, ""), Open: p.backups(client.Target()), Recipients: p.cfg.Backup.Keys(),
 			Exclude: p.cfg.Backup.Excluded(), Retention: p.cfg.Backup.Retention(zone), Now: clock.Now,
 		}),
 		examcleanup.New(examcleanup.Options{
@@ -40,6 +42,19 @@ func (p *program) handlers(client *mongodb.Client, clock *mongodb.ServerClock, s
 		streaks.New(streaksmongo.New(db), zone, clock.Now),
 		weeklyreports.New(weeklyreportsmongo.New(db), zone, clock.Now),
 	}...)
+}
+
+var errFallbackBackup = errors.New("this worker works on the fallback database, since Atlas did not answer at its start: " +
+	"a backup of it would count as the newest one, and remove older ones. Restart the worker when Atlas is back; " +
+	`to back up the fallback database, empty the MONGODB_ATLAS_ variables, set BACKUP_DIR to another place and run "worker backup run"`)
+
+// backups opens the place that keeps them, which is for those of the database
+// that is meant.
+func (p *program) backups(target mongodb.Target) func() (backup.Store, error) {
+	if target.Fallback {
+		return func() (backup.Store, error) { return nil, errFallbackBackup }
+	}
+	return p.cfg.Backup.Open
 }
 
 // retained is what is kept for a time only.

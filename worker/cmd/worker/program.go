@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/metrics"
@@ -35,10 +36,11 @@ type program struct {
 	metrics *metrics.Registry
 	child   *supervise.Child // nil = this process has no parent
 
-	client atomic.Pointer[mongodb.Client]
-	redis  *redis.Client
-	parts  *lifecycle.Group
-	runner atomic.Pointer[runner.Runner]
+	connection *mongodb.Client
+	redis      *redis.Client
+	parts      *lifecycle.Group
+	client     atomic.Pointer[mongodb.Client] // that of a program that runs
+	runner     atomic.Pointer[runner.Runner]
 }
 
 // inFlight is how many jobs this process holds.
@@ -68,29 +70,45 @@ func (p *program) Start(ctx context.Context) error {
 	if _, err := p.cfg.Backup.Open(); err != nil {
 		p.log.WarnContext(ctx, "no backups can be made", slog.Any("error", err))
 	}
-	redisClient, err := p.cfg.Redis.Open()
-	if err != nil {
+	if err := p.connect(ctx); err != nil {
+		return errors.Join(err, p.disconnect(context.WithoutCancel(ctx)))
+	}
+	client := p.connection
+	parts := p.assemble(client, mongodb.NewServerClock(client, p.log))
+	if err := parts.Start(ctx); err != nil {
+		return errors.Join(err, p.disconnect(context.WithoutCancel(ctx)))
+	}
+	p.parts = parts
+	p.client.Store(client)
+	return nil
+}
+
+// connect opens the connections, and waits for a database that can be worked with.
+func (p *program) connect(ctx context.Context) (err error) {
+	if p.redis, err = p.cfg.Redis.Open(); err != nil {
 		return err
 	}
 	options, err := p.cfg.Mongo.Options("etrainer-worker", p.metrics, p.log)
 	if err != nil {
 		return err
 	}
-	client, err := mongodb.Connect(ctx, options)
-	if err != nil {
+	if p.connection, err = mongodb.Connect(ctx, options); err != nil {
 		return err
 	}
-	if err := mongodb.CheckSchema(ctx, client.Database(), p.cfg.Collection, p.log); err != nil {
-		return errors.Join(err, client.Close(context.WithoutCancel(ctx)))
+	return mongodb.CheckSchema(ctx, p.connection.Database(), p.cfg.Collection, p.log)
+}
+
+// disconnect closes the connections that are open.
+func (p *program) disconnect(ctx context.Context) error {
+	var errs []error
+	if p.connection != nil {
+		errs = append(errs, p.connection.Close(ctx))
 	}
-	p.redis = redisClient
-	clock := mongodb.NewServerClock(client, p.log)
-	p.parts = p.assemble(client, clock)
-	if err := p.parts.Start(ctx); err != nil {
-		return err
+	if p.redis != nil {
+		errs = append(errs, p.redis.Close())
 	}
-	p.client.Store(client)
-	return nil
+	p.connection, p.redis = nil, nil
+	return errors.Join(errs...)
 }
 
 // assemble is the wiring diagram: what starts first stops last.
@@ -104,7 +122,7 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 		Collection: p.cfg.Collection, Now: clock.Now, Zone: p.cfg.Zone(), RunRetention: p.cfg.RunRetention, Log: p.log,
 	})
 	options := runner.Options{
-		Store: store, Settings: store, Registry: mongofleet.New(db, clock.Now), Now: clock.Now,
+		Store: store, Settings: store, Registry: patient{mongofleet.New(db, clock.Now), p.log}, Now: clock.Now,
 		Handlers: p.handlers(client, clock, store),
 		Slots:    p.cfg.Slots, PerName: p.cfg.PerName, PollInterval: time.Duration(p.cfg.PollInterval), IdleInterval: p.cfg.IdleInterval,
 		Host: host, PID: os.Getpid(), Version: version.Version, Parent: p.child.Status, Log: p.log, Metrics: runner.NewMetrics(p.metrics),
@@ -112,13 +130,13 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	parts := lifecycle.NewGroup(p.log)
 	parts.Add("clock", clock)
 	if p.redis != nil {
-		subscriber := rediswake.NewSubscriber(p.redis, db.Name(), p.log)
+		subscriber := rediswake.NewSubscriber(p.redis, client.Namespace(), p.log)
 		parts.Add("wake", subscriber)
-		options.Subscriber, options.Publisher = subscriber, rediswake.NewPublisher(p.redis, db.Name())
+		options.Subscriber, options.Publisher = subscriber, rediswake.NewPublisher(p.redis, client.Namespace())
 	}
 	var settings wake.Subscriber // the scheduler's own: a signal reaches one reader of a subscriber
 	if p.redis != nil {
-		own := rediswake.NewSubscriber(p.redis, db.Name(), p.log)
+		own := rediswake.NewSubscriber(p.redis, client.Namespace(), slog.New(slog.DiscardHandler)) // the other tells of Redis
 		parts.Add("settings", own)
 		settings = own
 	}
@@ -135,20 +153,26 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	return parts
 }
 
+// patient is a registry that waits for a database that is away: the worker
+// enters the fleet when it starts.
+type patient struct {
+	fleet.Registry
+	log *slog.Logger
+}
+
+func (p patient) Register(ctx context.Context, self fleet.Instance) error {
+	return mongodb.Persist(ctx, p.log, func(ctx context.Context) error { return p.Registry.Register(ctx, self) })
+}
+
 // Stop stops the parts and then closes the connections.
 func (p *program) Stop(ctx context.Context) error {
 	if p.parts == nil {
 		return nil
 	}
-	errs := []error{p.parts.Stop(ctx)}
-	if client := p.client.Swap(nil); client != nil {
-		errs = append(errs, client.Close(ctx))
-	}
-	if p.redis != nil {
-		errs = append(errs, p.redis.Close())
-	}
+	err := p.parts.Stop(ctx)
+	p.client.Store(nil)
 	p.parts = nil
-	return errors.Join(errs...)
+	return errors.Join(err, p.disconnect(ctx))
 }
 
 // Failed reports the failure of a part that runs.

@@ -29,13 +29,16 @@ const (
 
 // New returns the command "backup" with its subcommands.
 func New() *cobra.Command {
-	return newCommand(tool{load: func(c *config.Config) error { return baseconfig.Load(c, baseconfig.Options{}) }, now: time.Now})
+	return newCommand(tool{
+		load: func(c *config.Config) error { return baseconfig.Load(c, baseconfig.Options{}) }, now: time.Now, patience: connectTimeout,
+	})
 }
 
 // tool is what the subcommands share.
 type tool struct {
-	load func(*config.Config) error
-	now  func() time.Time
+	load     func(*config.Config) error
+	now      func() time.Time
+	patience time.Duration // with a database that does not answer
 }
 
 func newCommand(t tool) *cobra.Command {
@@ -76,15 +79,17 @@ func (t tool) action(do func(ctx context.Context, s *session, cmd *cobra.Command
 	}
 }
 
-// connect opens a database; "" = the one that the address names.
+// connect opens a database; "" = the one that the address names. It is never that
+// of the fallback: a backup of it would count as the newest one, and remove older
+// ones.
 func (s *session) connect(ctx context.Context, name string) (*backupmongo.Database, func(), error) {
-	options, err := s.cfg.Mongo.Options("etrainer-backup", nil, nil)
+	options, err := s.cfg.Mongo.Options("etrainer-backup", nil, s.log)
 	if err != nil {
 		return nil, nil, err
 	}
-	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
+	connecting, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	client, err := mongodb.Connect(connecting, options)
+	client, err := mongodb.Connect(connecting, options.WithoutFallback())
 	if err != nil {
 		return nil, nil, err
 	}

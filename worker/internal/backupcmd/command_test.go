@@ -18,17 +18,23 @@ import (
 
 	baseconfig "github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 	"github.com/etrainer/backend/worker/internal/backup"
 	"github.com/etrainer/backend/worker/internal/config"
 )
 
 func TestMain(m *testing.M) { mongotest.Main(m) }
 
+// patience is that of a command with a database that does not answer: more than
+// the attempts take after which a program would use the fallback.
+const patience = 5 * time.Second
+
 // shell executes the command with an environment of its own.
 type shell struct {
 	t   *testing.T
 	env map[string]string
 	now time.Time
+	log bytes.Buffer
 }
 
 func newShell(t *testing.T, database string) *shell {
@@ -43,11 +49,11 @@ func (s *shell) run(args ...string) (string, error) {
 		load: func(c *config.Config) error {
 			return baseconfig.Load(c, baseconfig.Options{Lookup: func(name string) (string, bool) { value, ok := s.env[name]; return value, ok }})
 		},
-		now: func() time.Time { return s.now },
+		now: func() time.Time { return s.now }, patience: patience,
 	})
-	var out, log bytes.Buffer
+	var out bytes.Buffer
 	cmd.SetOut(&out)
-	cmd.SetErr(&log)
+	cmd.SetErr(&s.log)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(s.t.Context())
 	return out.String(), err
@@ -142,6 +148,36 @@ func TestEncrypted(t *testing.T) {
 	}
 	s.must("and equal", "restore", "latest", "--database", other.Name(), "--identity", key)
 	s.must("yes", "list")
+}
+
+// A backup of the fallback database would count as the newest one of Atlas, and
+// remove those.
+func TestTheFallbackIsNotUsed(t *testing.T) {
+	t.Parallel()
+	db := filled(t)
+	s := newShell(t, db.Name())
+	s.env["BACKUP_KEEP_ALL"] = "0s"
+	name := strings.Fields(s.must("3 documents", "run"))[0]
+	atlas := wiretest.New(t, func(command bson.Raw) bson.D { // it takes no writes
+		return wiretest.Greet(command, bson.D{{Key: "isWritablePrimary", Value: false}, {Key: "secondary", Value: true}, {Key: "setName", Value: "rs0"}}, nil)
+	})
+	s.env["MONGODB_ATLAS_URI"], s.env["MONGODB_FALLBACK"] = "mongodb://"+atlas.Host()+"/"+db.Name()+"?directConnection=true", "allow"
+	s.now = s.now.Add(time.Hour)
+	for _, args := range [][]string{{"run"}, {"restore", "latest", "--force"}} {
+		s.log.Reset()
+		_, err := s.run(args...)
+		if err == nil || !strings.Contains(err.Error(), "MONGODB_ATLAS_URI") {
+			t.Errorf("%v with Atlas away: %v", args, err)
+		}
+		for _, want := range []string{"MONGODB_FALLBACK does not count for this command", "MongoDB does not answer"} {
+			if !strings.Contains(s.log.String(), want) {
+				t.Errorf("%v: the log does not say %q:\n%s", args, want, &s.log)
+			}
+		}
+	}
+	if out := s.must(name, "list"); strings.Count(out, db.Name()+"-") != 1 {
+		t.Errorf("the backups are\n%s\nwant the one of before alone", out)
+	}
 }
 
 func TestMistakes(t *testing.T) {
