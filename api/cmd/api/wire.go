@@ -117,10 +117,10 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	})
 	registry := mongofleet.New(database, clock.Now)
 	definitions := catalog.ETrainer(cfg.JobsTimezone)
-	producer := queue.NewClient(store, definitions, publisher(p.redis, database.Name()), queue.ClientOptions{
+	producer := queue.NewClient(store, definitions, publisher(p.redis, client.Namespace()), queue.ClientOptions{
 		OtherNames: jobs.WorkerNames(registry, clock.Now), Zone: zone, Log: log,
 	})
-	cached, err := newCaches(cfg, p.redis, database.Name(), log)
+	cached, err := newCaches(cfg, p.redis, client.Namespace(), log)
 	if err != nil {
 		return nil, errors.Join(err, client.Close(ctx))
 	}
@@ -176,7 +176,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group.Add("accounts", authRoutes)
 	group.Add("job counts", counts)
 	group.Add("leaderboard", board)
-	group.Add("expired sessions", hooks{start: accounts.RemoveExpired})
+	group.Add("expired sessions", hooks{start: func(ctx context.Context) error { removeExpired(ctx, accounts, log); return nil }})
 	present := presence.New(presence.Options{
 		Registry: registry, ID: instance, Parent: p.child.Status, InFlight: p.listener.InFlight, Now: clock.Now, Log: log,
 	})
@@ -185,6 +185,16 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group.Add("draining", hooks{stop: present.Drain}) // told before the listener drains
 	group.Add("readiness", p.child.Readiness())
 	return group, nil
+}
+
+// removeExpired tidies up. A database that is away just now does not end the
+// start: expired sessions do no harm, and the next start removes them.
+func removeExpired(ctx context.Context, accounts *authmongo.Store, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, mongodb.DefaultAttemptTimeout)
+	defer cancel()
+	if err := accounts.RemoveExpired(ctx); err != nil {
+		log.WarnContext(ctx, "expired sessions not removed", slog.Any("error", err))
+	}
 }
 
 func register(registry *metrics.Registry, collectors ...prometheus.Collector) error {

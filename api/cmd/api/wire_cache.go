@@ -30,8 +30,8 @@ type caches struct {
 }
 
 // newCaches returns Redis first and memory second; memory alone where there is
-// no Redis. Databases that share a Redis keep apart by their names.
-func newCaches(cfg config.Config, client *redis.Client, database string, log *slog.Logger) (caches, error) {
+// no Redis. Databases that share a Redis keep apart by their namespaces.
+func newCaches(cfg config.Config, client *redis.Client, namespace string, log *slog.Logger) (caches, error) {
 	memory, err := cache.NewMemory(cache.MemoryOptions{Entries: cfg.CacheMaxSize})
 	if err != nil {
 		return caches{}, err
@@ -44,7 +44,7 @@ func newCaches(cfg config.Config, client *redis.Client, database string, log *sl
 			layers: func() []cache.Layer { return []cache.Layer{inMemory()} },
 		}, nil
 	}
-	shared := rediscache.New(client, "etrainer:cache:"+database+":", 0)
+	shared := rediscache.New(client, "etrainer:cache:"+namespace+":", 0)
 	both := fallback.New(shared, memory, time.Now, log)
 	return caches{
 		cache: both, memory: memory, announce: shared.Announce, degraded: both.Degraded,
