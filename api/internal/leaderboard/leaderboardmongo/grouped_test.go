@@ -12,6 +12,7 @@ import (
 
 	"github.com/etrainer/backend/api/internal/leaderboard"
 	"github.com/etrainer/backend/api/internal/leaderboard/leaderboardmongo"
+	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 	"github.com/etrainer/backend/pkg/mongodb/wiretest"
 	"github.com/etrainer/backend/pkg/schema"
 )
@@ -90,6 +91,27 @@ func TestComputeReadsEveryTypeOfSum(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// TestTheServerReadsNoPractice asks a MongoDB how it sums up.
+func TestTheServerReadsNoPractice(t *testing.T) {
+	t.Parallel()
+	mongotest.NeedsPlans(t)
+	var reads mongotest.Reads
+	db := mongotest.Database(t, reads.Options())
+	mongotest.Migrate(t, db)
+	id := bson.NewObjectID()
+	insert(t, db, schema.Users, user(id, "Mai", nil))
+	insert(t, db, schema.PracticeHistories, practice(id, 3, 50.0, end))
+	reads.Take()
+	if rows, err := leaderboardmongo.New(db, db, true).Compute(t.Context()); err != nil || len(rows) != 1 {
+		t.Fatalf("rows = %v, %v", rows, err)
+	}
+	for _, plan := range mongotest.Plans(t, db, reads.Take()) {
+		if plan.Scans() {
+			t.Errorf("a whole collection is read: %v", plan)
+		}
 	}
 }
 
