@@ -18,7 +18,8 @@ import (
 // Limits are the four limiters of the Node backend, by client address. A nil
 // one, like a rule without a Max, limits nothing.
 type Limits struct {
-	// Global counts every request but those for health, and preflights.
+	// Global counts every request but those for health and for files, and
+	// preflights.
 	Global *limit.Limiter
 	// Auth counts the requests to /api/auth that fail.
 	Auth *limit.Limiter
@@ -28,8 +29,9 @@ type Limits struct {
 	Strict *limit.Limiter
 }
 
-// unlimited are the routes that monitors ask for all day.
-var unlimited = map[string]bool{"/livez": true, "/readyz": true, "/health": true, "/api/system/health": true}
+// unlimited are the routes that monitors ask for all day, and the files of users:
+// one page may show a hundred of them, and with Cloudinary they cost no request.
+var unlimited = map[string]bool{"/livez": true, "/readyz": true, "/health": true, "/api/system/health": true, "/media/*path": true}
 
 // GlobalLimit is Limits.Global as middleware.
 func GlobalLimit(o Options) gin.HandlerFunc {
