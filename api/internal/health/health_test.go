@@ -22,6 +22,7 @@ import (
 	"github.com/etrainer/backend/api/internal/health"
 	"github.com/etrainer/backend/api/internal/jobs"
 	"github.com/etrainer/backend/api/internal/openapi/openapitest"
+	"github.com/etrainer/backend/api/internal/web"
 	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
@@ -94,7 +95,10 @@ func TestReady(t *testing.T) {
 
 func TestHealthDocument(t *testing.T) {
 	t.Parallel()
-	counted := jobs.SchedulerHealth{Status: "healthy", IsStarted: true, Stats: jobs.Stats{Total: 5, Scheduled: 1, Running: 1, Completed: 2, Failed: 1}}
+	counted := jobs.SchedulerHealth{
+		Status: "healthy", IsStarted: true, Stats: jobs.Stats{Total: 5, Scheduled: 1, Running: 1, Completed: 2, Failed: 1},
+		Timestamp: web.Instant(time.UnixMilli(1e12)),
+	}
 	scheduler := func(context.Context) (jobs.SchedulerHealth, error) { return counted, nil }
 	up := health.Parts{Database: ping(alive), DatabaseName: "etrainer", Target: mongodb.Target{Host: "db1:27018,db2:27019"}, Redis: alive, Jobs: scheduler}
 	with := func(change func(*health.Parts)) health.Parts {
@@ -105,7 +109,7 @@ func TestHealthDocument(t *testing.T) {
 	database := map[string]any{"readyState": 1.0, "name": "etrainer", "host": "db1", "port": 27018.0, "collections": 13.0, "fallback": false}
 	away := map[string]any{"readyState": 0.0, "collections": 13.0, "fallback": false}
 	running := map[string]any{
-		"status": "healthy", "isStarted": true, "timestamp": nil,
+		"status": "healthy", "isStarted": true, "timestamp": "2001-09-09T01:46:40.000Z",
 		"stats": map[string]any{"total": 5.0, "scheduled": 1.0, "running": 1.0, "completed": 2.0, "failed": 1.0},
 	}
 	unknown, counting := map[string]any{"status": "error"}, map[string]any{"status": "counting"}

@@ -8,10 +8,11 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/etrainer/backend/api/internal/openapi"
+	"github.com/etrainer/backend/api/internal/openapi/openapitest"
 )
 
-// The document is OpenAPI 3.1 as another implementation reads it, its examples
-// fit their schemas, and every operation says what it is.
+// The document is OpenAPI 3.1 as another implementation reads it, every
+// body of JSON has examples that fit its schema, and every operation says what it is.
 func TestDocumentIsValid(t *testing.T) {
 	t.Parallel()
 	text, err := openapi.Document()
@@ -29,6 +30,7 @@ func TestDocumentIsValid(t *testing.T) {
 	if !strings.HasPrefix(document.OpenAPI, "3.1.") {
 		t.Errorf("it is OpenAPI %s, want 3.1", document.OpenAPI)
 	}
+	openapitest.CheckExamples(t, text)
 	ids := map[string]string{}
 	for path, item := range document.Paths.Map() {
 		for method, operation := range item.Operations() {

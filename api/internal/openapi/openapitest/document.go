@@ -79,6 +79,10 @@ var read = sync.OnceValues(func() (*document, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parse(text)
+})
+
+func parse(text []byte) (*document, error) {
 	d := &document{compiler: jsonschema.NewCompiler()}
 	if err := json.Unmarshal(text, &d.whole); err != nil {
 		return nil, err
@@ -97,7 +101,7 @@ var read = sync.OnceValues(func() (*document, error) {
 		d.paths = append(d.paths, path{name, segmentsOf(name)})
 	}
 	return d, nil
-})
+}
 
 func segmentsOf(name string) []string {
 	segments := strings.Split(strings.ToLower(strings.Trim(name, "/")), "/")
@@ -170,13 +174,13 @@ func (d *document) json(media node, text []byte) error {
 	if err != nil {
 		return fmt.Errorf("it is not JSON: %w", err)
 	}
-	return d.valid(media, value)
+	return d.valid(media.pointer+"/schema", value)
 }
 
-// valid checks a value by the schema of what it belongs to.
-func (d *document) valid(owner node, value any) error {
+// valid checks a value by a schema.
+func (d *document) valid(pointer string, value any) error {
 	d.mu.Lock()
-	schema, err := d.compiler.Compile(location + owner.pointer + "/schema")
+	schema, err := d.compiler.Compile(location + pointer)
 	d.mu.Unlock()
 	if err != nil {
 		return err

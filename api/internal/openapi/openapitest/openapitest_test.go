@@ -27,8 +27,12 @@ func TestCheck(t *testing.T) {
 		board   = `{"data":[],"cached":true,"timestamp":"2026-01-02T03:04:05.006Z","asOf":"2026-01-02T03:04:05.006Z"}`
 		page    = `{"data":[],"next":null}`
 		account = `{"message":"Register successfully","user":{"_id":"65a7c1d2e3f405162738495a","email":"an@example.com","role":"USER"}}`
-		jsonly  = "application/json"
-		form    = "application/x-www-form-urlencoded"
+		healthy = `{"status":"OK","message":"a","uptime":1,"timestamp":"2026-01-02T03:04:05.006Z","environment":"traditional","services":{` +
+			`"database":{"readyState":1,"collections":13,"fallback":false},"cache":{"memory":{"keys":0,"hits":0,"misses":0,"hitRate":0},"redis":{"status":"ready"},"degraded":false},` +
+			`"jobScheduler":{"status":"error"},"cloudinary":{"status":"not_configured"},"limits":{"store":"redis","degraded":false},"sessions":{"revocation":"redis","degraded":false}},` +
+			`"memory":{"used":1,"total":2},"cluster":null}`
+		jsonly = "application/json"
+		form   = "application/x-www-form-urlencoded"
 	)
 	tests := map[string]struct {
 		method, path, kind, request string
@@ -53,6 +57,9 @@ func TestCheck(t *testing.T) {
 		"limited without an end":   {"GET", "/api/system/jobs", "", "", 429, plain, refused, false},
 		"limited until a date":     {"GET", "/api/system/jobs", "", "", 429, plain + "\nRetry-After: tomorrow", refused, false},
 		"away without an end":      {"GET", "/readyz", "", "", 503, plain, `{"status":"unavailable","error":"Not ready","message":"away"}`, false},
+		"no such state":            {"GET", "/health", "", "", 200, plain, strings.Replace(healthy, `"status":"error"`, `"status":"fine"`, 1), false},
+		"scheduler in doubt":       {"GET", "/health", "", "", 200, plain, healthy, true},
+		"scheduler by half":        {"GET", "/health", "", "", 200, plain, strings.Replace(healthy, `"status":"error"`, `"status":"error","isStarted":true`, 1), false},
 		"who are you":              {"GET", "/api/system/jobs", "", "", 401, plain + "\nWWW-Authenticate: Bearer", refused, true},
 		"who are you, how":         {"GET", "/api/system/jobs", "", "", 401, plain, refused, false},
 		"accepted body":            {"POST", "/api/auth/register", jsonly, `{"name":"An","email":"an@example.com","password":"secret"}`, 201, plain, account, true},
@@ -79,6 +86,34 @@ func TestCheck(t *testing.T) {
 				Method: test.method, Path: test.path, RequestType: test.kind, Request: []byte(test.request),
 				Status: test.status, Header: header, Reply: []byte(test.reply),
 			})
+			if seen.failed == test.fits {
+				t.Errorf("it fits: %t, want %t", !seen.failed, test.fits)
+			}
+		})
+	}
+}
+
+// TestCheckExamples: an example that is missing or wrong is found.
+func TestCheckExamples(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		body, schemas string
+		fits          bool
+	}{
+		"an example":              {`{"schema":{"const":"a"},"example":"a"}`, `{}`, true},
+		"null":                    {`{"schema":{"type":["string","null"]},"example":null}`, `{}`, true},
+		"named examples":          {`{"schema":{"type":"integer"},"examples":{"one":{"value":1},"two":{"value":2}}}`, `{}`, true},
+		"that of the schema":      {`{"schema":{"$ref":"#/components/schemas/A"}}`, `{"A":{"type":"integer","examples":[1]}}`, true},
+		"none":                    {`{"schema":{"type":"integer"}}`, `{}`, false},
+		"it does not fit":         {`{"schema":{"const":"a"},"example":"b"}`, `{}`, false},
+		"a named one does not":    {`{"schema":{"type":"integer"},"examples":{"one":{"value":1},"two":{"value":"2"}}}`, `{}`, false},
+		"that of a schema is not": {`{"schema":{"$ref":"#/components/schemas/A"},"example":{}}`, `{"A":{"properties":{"b":{"type":"string","examples":["c",1]}}}}`, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			seen := &witness{TB: t}
+			openapitest.CheckExamples(seen, []byte(`{"paths":{"/":{"get":{"responses":{"200":{"content":{"application/json":`+test.body+`}}}}}},"components":{"schemas":`+test.schemas+`}}`))
 			if seen.failed == test.fits {
 				t.Errorf("it fits: %t, want %t", !seen.failed, test.fits)
 			}

@@ -66,7 +66,7 @@ func (d *document) texts(owner node, values []string) error {
 		}
 		value = list
 	}
-	return d.valid(owner, value)
+	return d.valid(owner.pointer+"/schema", value)
 }
 
 // typed is what a text of a query says.
@@ -94,5 +94,5 @@ func (d *document) form(media node, text []byte) error {
 	for name, values := range fields {
 		object[name] = values[0]
 	}
-	return d.valid(media, object)
+	return d.valid(media.pointer+"/schema", object)
 }
