@@ -21,12 +21,12 @@ func TestPlansTellWhatScans(t *testing.T) {
 		want  []string
 		scans bool
 	}{
-		"an index": {`{"queryPlanner":{"winningPlan":{"stage":"FETCH","inputStage":{"stage":"IXSCAN"}},"rejectedPlans":[{"stage":"COLLSCAN"}]}}`, []string{"FETCH", "IXSCAN"}, false},
+		"an index":                {`{"queryPlanner":{"winningPlan":{"stage":"FETCH","inputStage":{"stage":"IXSCAN"}},"rejectedPlans":[{"stage":"COLLSCAN"}]}}`, []string{"FETCH", "IXSCAN"}, false},
 		"one of two alternatives": {`{"queryPlanner":{"winningPlan":{"stage":"OR","inputStages":[{"stage":"IXSCAN"},{"stage":"COLLSCAN"}]}}}`, []string{"OR", "IXSCAN", "COLLSCAN"}, true},
-		"a pipeline":       {`{"stages":[{"$cursor":{"queryPlanner":{"winningPlan":{"stage":"PROJECTION_COVERED","inputStage":{"stage":"IXSCAN"}}}}},{"$group":{}}]}`, []string{"PROJECTION_COVERED", "IXSCAN"}, false},
-		"a newer executor": {`{"queryPlanner":{"winningPlan":{"queryPlan":{"stage":"COLLSCAN"},"slotBasedPlan":{"stages":"[1] scan"}}}}`, []string{"COLLSCAN"}, true},
-		"no collection":    {`{"queryPlanner":{"winningPlan":{"stage":"EOF"}}}`, []string{"EOF"}, true},
-		"no plan":          {`{}`, nil, true},
+		"a pipeline":              {`{"stages":[{"$cursor":{"queryPlanner":{"winningPlan":{"stage":"PROJECTION_COVERED","inputStage":{"stage":"IXSCAN"}}}}},{"$group":{}}]}`, []string{"PROJECTION_COVERED", "IXSCAN"}, false},
+		"a newer executor":        {`{"queryPlanner":{"winningPlan":{"queryPlan":{"stage":"COLLSCAN"},"slotBasedPlan":{"stages":"[1] scan"}}}}`, []string{"COLLSCAN"}, true},
+		"no collection":           {`{"queryPlanner":{"winningPlan":{"stage":"EOF"}}}`, []string{"EOF"}, true},
+		"no plan":                 {`{}`, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
