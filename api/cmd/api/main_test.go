@@ -176,6 +176,7 @@ func TestServe(t *testing.T) {
 	if status, body := p.get(t, "/api/system/jobs"); status != http.StatusUnauthorized {
 		t.Errorf("/api/system/jobs: %d %v, want 401", status, body)
 	}
+	p.untilShared(t, "redis redis ready")
 	status, body := p.get(t, "/health")
 	services, _ := body["services"].(map[string]any)
 	database, _ := services["database"].(map[string]any)

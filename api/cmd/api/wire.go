@@ -146,6 +146,8 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 
 	p.probes.Database, p.probes.DatabaseName, p.probes.Target = client, database.Name(), client.Target()
 	p.probes.Jobs, p.probes.Storage, p.probes.CacheDegraded = queueRoutes.Health, storage, cached.degraded
+	hears, subscribed := cached.listen(authRoutes.Forget)
+	p.probes.Subscribed = subscribed
 	p.probes.Memory = func(ctx context.Context) cache.Layer { return cached.memory.Stats(ctx).Layers[0] }
 	probes := health.NewHandler(p.probes)
 	state := system.NewHandler(system.Parts{
@@ -172,7 +174,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 		return nil
 	}})
 	group.Add("server clock", clock)
-	group.Add("cache listener", cached.listen(authRoutes.Forget))
+	group.Add("cache listener", hears)
 	group.Add("accounts", authRoutes)
 	group.Add("job counts", counts)
 	group.Add("leaderboard", board)

@@ -21,8 +21,9 @@ type caches struct {
 	// announce tells other processes what to forget; nil = there is no Redis.
 	announce auth.Announce
 	// listen makes the service that hears what other processes forget. Of that,
-	// more than the cache may want to know.
-	listen func(more func(context.Context, cache.Notice)) lifecycle.Service
+	// more than the cache may want to know. subscribed reports whether it does at
+	// present.
+	listen func(more func(context.Context, cache.Notice)) (hears lifecycle.Service, subscribed func() bool)
 	// degraded reports that Redis is configured and away.
 	degraded func() bool
 	// layers are for the metrics: counters alone, which cost nothing.
@@ -40,7 +41,7 @@ func newCaches(cfg config.Config, client *redis.Client, namespace string, log *s
 	if client == nil {
 		return caches{
 			cache: memory, memory: memory, degraded: func() bool { return false },
-			listen: func(func(context.Context, cache.Notice)) lifecycle.Service { return hooks{} },
+			listen: func(func(context.Context, cache.Notice)) (lifecycle.Service, func() bool) { return hooks{}, nil },
 			layers: func() []cache.Layer { return []cache.Layer{inMemory()} },
 		}, nil
 	}
@@ -48,11 +49,12 @@ func newCaches(cfg config.Config, client *redis.Client, namespace string, log *s
 	both := fallback.New(shared, memory, time.Now, log)
 	return caches{
 		cache: both, memory: memory, announce: shared.Announce, degraded: both.Degraded,
-		listen: func(more func(context.Context, cache.Notice)) lifecycle.Service {
-			return rediscache.NewListener(shared, func(ctx context.Context, notice cache.Notice) {
+		listen: func(more func(context.Context, cache.Notice)) (lifecycle.Service, func() bool) {
+			listener := rediscache.NewListener(shared, func(ctx context.Context, notice cache.Notice) {
 				memory.Forget(ctx, notice)
 				more(ctx, notice)
 			}, log)
+			return listener, listener.Subscribed
 		},
 		layers: func() []cache.Layer {
 			counters := shared.Counters()

@@ -136,6 +136,8 @@ func (s services) faults() []string {
 		faults = append(faults, "Redis answers, and the cache is in memory alone")
 	} else if redis && s.Limits.Degraded {
 		faults = append(faults, "Redis answers, and each process counts limits for itself")
+	} else if redis && s.Sessions.Degraded {
+		faults = append(faults, "Redis answers, and does not tell of logouts in other processes")
 	}
 	if s.Cloudinary.Status == "error" {
 		faults = append(faults, "Cloudinary does not answer")
@@ -186,7 +188,8 @@ func (h *Handler) lookAtShared(ctx context.Context, seen *services) {
 	if seen.Limits.Degraded = h.parts.LimitsShared != nil && !h.parts.LimitsShared(ctx); !seen.Limits.Degraded {
 		seen.Limits.Store = "redis"
 	}
-	if seen.Sessions.Degraded = seen.Cache.Redis.Status != redisReady; !seen.Sessions.Degraded {
+	heard := h.parts.Subscribed != nil && h.parts.Subscribed()
+	if seen.Sessions.Degraded = seen.Cache.Redis.Status != redisReady || !heard; !seen.Sessions.Degraded {
 		seen.Sessions.Revocation = "redis"
 	}
 }

@@ -49,6 +49,9 @@ type Parts struct {
 	// asked only with a Redis; nil = all is well.
 	CacheDegraded func() bool
 	LimitsShared  func(ctx context.Context) bool
+	// Subscribed reports that Redis tells this process of sessions that end in
+	// others. It is asked only with a Redis; nil = not yet.
+	Subscribed func() bool
 	// Jobs tells about the queue.
 	Jobs func(ctx context.Context) (jobs.SchedulerHealth, error)
 	// Storage keeps uploads; nil = not there yet.

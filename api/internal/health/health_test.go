@@ -100,7 +100,7 @@ func TestHealthDocument(t *testing.T) {
 		Timestamp: web.Instant(time.UnixMilli(1e12)),
 	}
 	scheduler := func(context.Context) (jobs.SchedulerHealth, error) { return counted, nil }
-	up := health.Parts{Database: ping(alive), DatabaseName: "etrainer", Target: mongodb.Target{Host: "db1:27018,db2:27019"}, Redis: alive, Jobs: scheduler}
+	up := health.Parts{Database: ping(alive), DatabaseName: "etrainer", Target: mongodb.Target{Host: "db1:27018,db2:27019"}, Redis: alive, Subscribed: func() bool { return true }, Jobs: scheduler}
 	with := func(change func(*health.Parts)) health.Parts {
 		parts := up
 		change(&parts)
@@ -149,6 +149,14 @@ func TestHealthDocument(t *testing.T) {
 			with(func(p *health.Parts) { p.LimitsShared = func(context.Context) bool { return false } }), "DEGRADED",
 			"Redis answers, and each process counts limits for itself", database, running, "ready", "limits",
 		},
+		"sessions alone": {
+			with(func(p *health.Parts) { p.Subscribed = func() bool { return false } }), "DEGRADED",
+			"Redis answers, and does not tell of logouts in other processes", database, running, "ready", "sessions",
+		},
+		"not subscribed yet": {
+			with(func(p *health.Parts) { p.Subscribed = nil }), "DEGRADED",
+			"Redis answers, and does not tell of logouts in other processes", database, running, "ready", "sessions",
+		},
 		"all alone": {
 			with(func(p *health.Parts) {
 				p.Redis, p.CacheDegraded, p.LimitsShared = dead, func() bool { return true }, func(context.Context) bool { return false }
@@ -188,7 +196,7 @@ func TestHealthDocument(t *testing.T) {
 				"jobScheduler": test.jobs,
 				"cloudinary":   map[string]any{"status": "not_configured"},
 				"limits":       map[string]any{"store": store(test.redis != "not_configured" && !strings.Contains(test.alone, "limits"), "memory"), "degraded": strings.Contains(test.alone, "limits")},
-				"sessions":     map[string]any{"revocation": store(test.redis == "ready", "database"), "degraded": test.redis == "unavailable"},
+				"sessions":     map[string]any{"revocation": store(test.redis == "ready" && !strings.Contains(test.alone, "sessions"), "database"), "degraded": test.redis == "unavailable" || strings.Contains(test.alone, "sessions")},
 			}
 			if diff := cmp.Diff(want, body["services"]); diff != "" {
 				t.Errorf("services (-want +got):\n%s", diff)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -32,6 +33,7 @@ type Listener struct {
 	forget func(context.Context, cache.Notice)
 	log    *slog.Logger
 	clock  clockwork.Clock
+	joined atomic.Bool
 }
 
 // NewListener returns a Listener that is not started. forget is called with each
@@ -45,6 +47,9 @@ func NewListener(c *Cache, forget func(context.Context, cache.Notice), log *slog
 	l.Loop = lifecycle.NewLoop("cache listener", l.run)
 	return l
 }
+
+// Subscribed reports whether notices arrive at present.
+func (l *Listener) Subscribed() bool { return l.joined.Load() }
 
 func (l *Listener) run(ctx context.Context) error {
 	for ctx.Err() == nil {
@@ -64,6 +69,7 @@ func (l *Listener) listen(ctx context.Context) error {
 	closing := func() { _ = subscription.Close() }
 	defer context.AfterFunc(ctx, closing)() // a receive does not notice the end of ctx
 	defer closing()
+	defer l.joined.Store(false)
 	asked := false // a ping is out, and nothing has come since
 	for {
 		message, err := subscription.ReceiveTimeout(ctx, pingEvery)
@@ -88,6 +94,7 @@ func (l *Listener) heard(ctx context.Context, message any) {
 	switch message := message.(type) {
 	case *redis.Subscription:
 		l.forget(ctx, cache.Notice{All: true})
+		l.joined.Store(message.Kind == "subscribe")
 	case *redis.Message:
 		var notice cache.Notice
 		if err := json.Unmarshal([]byte(message.Payload), &notice); err != nil {

@@ -141,6 +141,38 @@ func TestEverythingIsForgottenAfterACut(t *testing.T) {
 	}
 }
 
+// What is not heard must not be taken for heard.
+func TestSubscribed(t *testing.T) {
+	t.Parallel()
+	proxy := outagetest.New(t, redisHost(t))
+	listener := rediscache.NewListener(rediscache.New(connect(t, proxy.Address()), mongotest.Name(t), patience), func(context.Context, cache.Notice) {}, nil)
+	until := func(what string, want bool) {
+		t.Helper()
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.Now().Add(patience); listener.Subscribed() != want; <-tick.C {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: subscribed is not %t", what, want)
+			}
+		}
+	}
+	until("not started", false)
+	if err := listener.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	until("started", true)
+	proxy.Cut()
+	until("cut", false)
+	proxy.Restore()
+	until("restored", true)
+	proxy.Freeze()
+	until("frozen", false)
+	if err := listener.Stop(t.Context()); err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+	until("stopped", false)
+}
+
 // A Redis that hangs costs no more than the timeout, though no deadline is in
 // the caller's context.
 func TestAHangingRedisIsBounded(t *testing.T) {
