@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime/multipart"
 	"net"
@@ -30,10 +31,7 @@ const (
 // built for users, and its resident memory hardly moves.
 func TestMemoryOfUploads(t *testing.T) {
 	t.Parallel()
-	binary := t.TempDir() + "/api"
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	binary := build(t)
 	for name, cloudinary := range map[string]bool{"local disk": false, "Cloudinary": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,10 +60,63 @@ func TestMemoryOfUploads(t *testing.T) {
 	}
 }
 
+// TestMemoryOfPictures: the pictures that need the most to be drawn, and one
+// that needs more, stay below what the container of the api has, as it is set in
+// compose.yaml.
+func TestMemoryOfPictures(t *testing.T) {
+	t.Parallel()
+	p := startBinary(t, build(t), []string{"GOMEMLIMIT=200MiB"})
+	for _, size := range [][2]int{{8192, 4096}, {5600, 3400}} {
+		id := p.uploadPicture(t, mediatest.Turned(mediatest.FlatJPEG(size[0], size[1]), 6))
+		for _, asked := range []string{`"width":4000,"height":4000`, `"width":3000,"height":3000`, `"width":2000`} {
+			body := `{"publicId":"` + id + `",` + asked + `}`
+			if reply := p.post(t, "/api/uploads/optimize-url", "application/json", strings.NewReader(body), int64(len(body))); reply["optimizedUrl"] == nil {
+				t.Errorf("%v, %s: %v", size, asked, reply)
+			}
+		}
+	}
+	peak := p.memory(t, "VmHWM:")
+	t.Logf("resident at the most %.1f MiB", float64(peak)/(1<<20))
+	if peak > 256<<20 {
+		t.Errorf("resident memory grew to %d bytes", peak)
+	}
+}
+
+// uploadPicture sends a picture, and returns its public id.
+func (p process) uploadPicture(t *testing.T, content []byte) string {
+	t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	file, err := form.CreateFormFile("images", "a.jpg")
+	if err == nil {
+		_, err = file.Write(content)
+	}
+	if err = errors.Join(err, form.Close()); err != nil {
+		t.Fatal(err)
+	}
+	reply := p.post(t, "/api/uploads/images", form.FormDataContentType(), &body, int64(body.Len()))
+	files, _ := reply["files"].([]any)
+	if len(files) != 1 {
+		t.Fatalf("the upload of a picture: %v", reply)
+	}
+	id, _ := files[0].(map[string]any)["publicId"].(string)
+	return id
+}
+
 // process is an api that a test has started.
 type process struct {
 	url, token string
 	proc       string // its folder in /proc
+}
+
+// build makes the program as it is built for users.
+func build(t *testing.T) string {
+	t.Helper()
+	binary := t.TempDir() + "/api"
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return binary
 }
 
 func startBinary(t *testing.T, binary string, more []string) process {

@@ -13,12 +13,20 @@ import (
 
 	"golang.org/x/image/webp"
 
+	"github.com/etrainer/backend/pkg/media"
 	"github.com/etrainer/backend/pkg/mediafile"
 )
 
-// maxMemory is how much a picture may need in memory to be redrawn. A file of
-// some kilobytes can need a gigabyte.
+// maxMemory is how much a picture may need in memory to be redrawn: its file,
+// what is decoded of it, and the new one. A file of some kilobytes can need a
+// gigabyte.
 const maxMemory = 96 << 20
+
+// fits reports whether a picture can be drawn in other measures.
+func (o original) fits(t media.Transform) bool {
+	width, height := t.Box(o.info.Width, o.info.Height)
+	return o.info.Size+o.info.Memory+4*int64(width)*int64(height) <= maxMemory
+}
 
 // errKept: the picture stays as it is.
 var errKept = errors.New("the picture is not redrawn")
@@ -32,9 +40,9 @@ type painter struct {
 // draw draws the picture in a size, upright.
 func (p *painter) draw(width, height int) *image.RGBA {
 	if p.info.Sideways() {
-		return upright(p.fill(height, width), p.info.Turn)
+		width, height = height, width
 	}
-	return upright(p.fill(width, height), p.info.Turn)
+	return p.fill(width, height)
 }
 
 // load decodes the picture, once.
@@ -42,7 +50,7 @@ func (p *painter) load(o original) error {
 	if p.source != nil {
 		return nil
 	}
-	if o.info.Width == 0 || o.info.Memory > maxMemory {
+	if o.info.Width == 0 {
 		return errKept
 	}
 	p.info = o.info
@@ -75,17 +83,21 @@ func moving(content []byte) bool {
 	return bytes.Count(content, []byte{0x21, 0xF9, 0x04}) > 1
 }
 
-// fill draws the middle of the picture in a size that is not greater: each new
-// pixel is the mean of those that it stands for. It works row by row, with no
-// memory beside the two pictures. (The scalers of x/image keep 32 bytes for
-// each pixel of a picture as wide as the new one and as high as the old one:
-// close to a gigabyte here.)
+// fill draws the middle of the picture in a size, as it lies, that is not
+// greater: each new pixel is the mean of those that it stands for, and is put
+// where it belongs upright. It works row by row, with no memory beside the two
+// pictures. (The scalers of x/image keep 32 bytes for each pixel of a picture as
+// wide as the new one and as high as the old one: close to a gigabyte here.)
 func (p *painter) fill(width, height int) *image.RGBA {
 	from := p.source.Bounds()
 	step := min(float64(from.Dx())/float64(width), float64(from.Dy())/float64(height)) // old pixels for a new one
 	columns := cut(from.Dx(), width, step)
 	rows := cut(from.Dy(), height, step)
-	target := image.NewRGBA(image.Rect(0, 0, width, height))
+	size := image.Rect(0, 0, width, height)
+	if p.info.Sideways() {
+		size = image.Rect(0, 0, height, width)
+	}
+	target := image.NewRGBA(size)
 	old := image.NewRGBA(image.Rect(0, 0, from.Dx(), 1))
 	narrow, narrowed := make([]float32, 4*width), -1 // which old row is in narrow
 	sums := make([]float32, 4*width)
@@ -103,8 +115,11 @@ func (p *painter) fill(width, height int) *image.RGBA {
 				sums[i] += weight * value
 			}
 		}
-		for i, sum := range sums {
-			target.Pix[y*target.Stride+i] = uint8(min(sum/area+0.5, 255))
+		for x := range width {
+			pixel := target.Pix[target.PixOffset(upright(x, y, width, height, p.info.Turn)):]
+			for i, sum := range sums[4*x : 4*x+4] {
+				pixel[i] = uint8(min(sum/area+0.5, 255))
+			}
 		}
 	}
 	return target
@@ -162,38 +177,25 @@ func cut(length, into int, step float64) []stretch {
 	return stretches
 }
 
-// upright turns a picture as Exif says.
-func upright(lying *image.RGBA, turn int) *image.RGBA {
-	if turn <= 1 {
-		return lying
+// upright is where a pixel of a picture that lies in a size belongs, as Exif
+// counts.
+func upright(x, y, width, height, turn int) (int, int) {
+	switch turn {
+	case 2:
+		return width - 1 - x, y
+	case 3:
+		return width - 1 - x, height - 1 - y
+	case 4:
+		return x, height - 1 - y
+	case 5:
+		return y, x
+	case 6:
+		return height - 1 - y, x
+	case 7:
+		return height - 1 - y, width - 1 - x
+	case 8:
+		return y, width - 1 - x
+	default:
+		return x, y
 	}
-	w, h := lying.Rect.Dx(), lying.Rect.Dy()
-	size := image.Rect(0, 0, w, h)
-	if (mediafile.Info{Turn: turn}).Sideways() {
-		size = image.Rect(0, 0, h, w)
-	}
-	standing := image.NewRGBA(size)
-	for y := range size.Dy() {
-		for x := range size.Dx() {
-			fromX, fromY := x, y
-			switch turn {
-			case 2:
-				fromX = w - 1 - x
-			case 3:
-				fromX, fromY = w-1-x, h-1-y
-			case 4:
-				fromY = h - 1 - y
-			case 5:
-				fromX, fromY = y, x
-			case 6:
-				fromX, fromY = y, h-1-x
-			case 7:
-				fromX, fromY = w-1-y, h-1-x
-			case 8:
-				fromX, fromY = w-1-y, x
-			}
-			copy(standing.Pix[standing.PixOffset(x, y):][:4], lying.Pix[lying.PixOffset(fromX, fromY):][:4])
-		}
-	}
-	return standing
 }

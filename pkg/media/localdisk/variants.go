@@ -132,7 +132,7 @@ func (s *Store) makeVariants(o original, transforms []media.Transform, made []me
 		if made[i].URL != "" {
 			continue
 		}
-		if made[i] = itself; room <= 0 {
+		if made[i] = itself; room <= 0 || !o.fits(t) {
 			continue
 		}
 		name, err := s.makeVariant(o, &drawn, t)

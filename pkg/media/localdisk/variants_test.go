@@ -231,6 +231,37 @@ func TestHungryPictures(t *testing.T) {
 	}
 }
 
+// TestHungrySizes: what the new picture needs counts, too, and smaller sizes of
+// the same one are drawn.
+func TestHungrySizes(t *testing.T) {
+	t.Parallel()
+	store, _ := open(t)
+	lying := put(t, store, mediafile.JPEG, mediatest.Turned(mediatest.FlatJPEG(6400, 3200), 6)) // 59 MiB, and 31 of the new one
+	wide := put(t, store, mediafile.JPEG, mediatest.FlatJPEG(8000, 3600))                       // 82 MiB, and 27 of the greatest
+	for name, test := range map[string]struct {
+		asset media.Asset
+		drawn bool
+		size  media.Transform
+	}{
+		"the greatest":           {lying, true, media.Transform{Width: 3200, Height: 2500, Quality: "auto"}},
+		"the greatest of a wide": {wide, false, media.Transform{Width: 4000, Quality: "auto"}},
+		"a smaller one":          {wide, true, media.Transform{Width: 1000, Quality: "auto"}},
+		"as it is":               {wide, false, media.Transform{Quality: "auto"}},
+	} {
+		made, err := store.Optimize(t.Context(), test.asset.Ref, test.size, media.ThumbnailOf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		width, height := test.size.Box(test.asset.Width, test.asset.Height)
+		if !test.drawn {
+			width, height = test.asset.Width, test.asset.Height
+		}
+		if drawn := made[0].URL != test.asset.URL; drawn != test.drawn || made[0].Width != width || made[0].Height != height || made[1].URL != test.asset.Thumbnail {
+			t.Errorf("%s: %+v, want %d by %d", name, made, width, height)
+		}
+	}
+}
+
 // TestVariantsGoWithThePicture, and are not made of one that is gone.
 func TestVariantsGoWithThePicture(t *testing.T) {
 	t.Parallel()

@@ -83,6 +83,28 @@ func JPEG(width, height int) []byte {
 	return encode(func(b *bytes.Buffer) error { return jpeg.Encode(b, picture(width, height), nil) })
 }
 
+// FlatJPEG is a grey picture, without saving on its colours, of a size in
+// multiples of 8. Its file is small, and what is decoded of it is not.
+func FlatJPEG(width, height int) []byte {
+	b := JPEG(8, 8)
+	frame, scan := bytes.Index(b, []byte{0xff, 0xc0}), bytes.Index(b, []byte{0xff, 0xda})
+	binary.BigEndian.PutUint16(b[frame+5:], uint16(height))
+	binary.BigEndian.PutUint16(b[frame+7:], uint16(width))
+	b[frame+11] = 0x11 // one sample of the first colour, too
+	b = b[:scan+14]
+	// Fourteen bits are a block of each colour: no difference, and no more.
+	const block = 0b00_1010_00_00_00_00
+	var bits, have uint32
+	for range width / 8 * (height / 8) {
+		bits, have = bits<<14|block, have+14
+		for ; have >= 8; have -= 8 {
+			b = append(b, byte(bits>>(have-8)))
+		}
+	}
+	b = append(b, byte(bits<<(8-have)|0xff>>have))
+	return append(b, 0xff, 0xd9)
+}
+
 // Turned is a JPEG that says how it lies in the file, as Exif counts.
 func Turned(jpg []byte, turn uint16) []byte {
 	exif := []byte("\xff\xe1\x00\x22Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00")
