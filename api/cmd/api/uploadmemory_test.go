@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -107,6 +108,7 @@ func (p process) uploadPicture(t *testing.T, content []byte) string {
 type process struct {
 	url, token string
 	proc       string // its folder in /proc
+	kill       func() // ends it at once
 }
 
 // build makes the program as it is built for users.
@@ -137,8 +139,9 @@ func startBinary(t *testing.T, binary string, more []string) process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	p := process{url: "http://" + net.JoinHostPort("127.0.0.1", port), proc: "/proc/" + strconv.Itoa(cmd.Process.Pid) + "/"}
+	kill := sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	t.Cleanup(kill)
+	p := process{url: "http://" + net.JoinHostPort("127.0.0.1", port), proc: "/proc/" + strconv.Itoa(cmd.Process.Pid) + "/", kill: kill}
 	edgetest.Until(t, "the api is ready", func() bool {
 		reply, err := http.Get(p.url + "/readyz")
 		if err != nil {

@@ -139,7 +139,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 		return nil, errors.Join(err, client.Close(ctx))
 	}
 
-	uploadRoutes, storage, err := wireMedia(cfg.Media, mediamongo.New(database), clock.Now, log)
+	uploadRoutes, storage, sweeper, err := wireMedia(cfg.Media, mediamongo.New(database), clock.Now, log)
 	if err != nil {
 		return nil, errors.Join(err, client.Close(ctx))
 	}
@@ -179,6 +179,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group.Add("job counts", counts)
 	group.Add("leaderboard", board)
 	group.Add("expired sessions", hooks{start: func(ctx context.Context) error { removeExpired(ctx, accounts, log); return nil }})
+	group.Add("media sweeper", sweeper)
 	present := presence.New(presence.Options{
 		Registry: registry, ID: instance, Parent: p.child.Status, InFlight: p.listener.InFlight, Now: clock.Now, Log: log,
 	})

@@ -17,10 +17,6 @@ import (
 // Prefix is the path under which files are served.
 const Prefix = "/media/"
 
-// incomingAge is how old a file in incoming must be before Sweep takes it for
-// one that a crash left: other processes receive theirs there too.
-const incomingAge = time.Hour
-
 // Store implements media.Store. It is safe for concurrent use.
 type Store struct {
 	root  string
@@ -62,24 +58,6 @@ func (s *Store) path(parts ...string) string {
 // Incoming is the directory in which files should be received: Put then moves
 // them without a copy.
 func (s *Store) Incoming() string { return s.path("incoming") }
-
-// Sweep removes what crashes left.
-func (s *Store) Sweep() error {
-	entries, err := os.ReadDir(s.Incoming())
-	if err != nil {
-		return fmt.Errorf("sweep the media directory: %w", err)
-	}
-	for _, entry := range entries {
-		info, err := entry.Info()
-		if err != nil || s.now().Sub(info.ModTime()) < incomingAge {
-			continue // gone, or young
-		}
-		if err := os.Remove(s.path("incoming", entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("sweep the media directory: %w", err)
-		}
-	}
-	return nil
-}
 
 // Name implements media.Store.
 func (s *Store) Name() string { return media.StoreLocal }
@@ -179,6 +157,10 @@ func (s *Store) Delete(_ context.Context, ref media.Ref) error {
 	}
 	if err := os.Remove(path); err != nil {
 		return gone(err)
+	}
+	// Again: one may have been drawn meanwhile, and found its picture there.
+	if err := os.RemoveAll(s.path(variants, filepath.FromSlash(ref.PublicID))); err != nil {
+		return fmt.Errorf("delete the variants of %s: %w", ref.PublicID, err)
 	}
 	return nil
 }
