@@ -18,26 +18,30 @@ func AccessLog(log *slog.Logger, now func() time.Time) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		began := now()
 		path := c.Request.URL.Path
+		defer func() { logRequest(c, log, path, now().Sub(began)) }() // also when a panic cuts the reply off
 		c.Next()
-		status := c.Writer.Status()
-		level := levelOf(status, c.FullPath())
-		if !log.Enabled(c.Request.Context(), level) {
-			return
-		}
-		attrs := []slog.Attr{
-			slog.String("method", c.Request.Method),
-			slog.String("path", path),
-			slog.String("route", c.FullPath()),
-			slog.Int("status", status),
-			slog.Int("bytes", max(c.Writer.Size(), 0)),
-			slog.Float64("duration_ms", float64(now().Sub(began).Microseconds())/1000),
-			slog.String("client_ip", c.ClientIP()),
-		}
-		if last := c.Errors.Last(); last != nil {
-			attrs = append(attrs, slog.Any("error", last.Err))
-		}
-		log.LogAttrs(c.Request.Context(), level, "request", attrs...)
 	}
+}
+
+func logRequest(c *gin.Context, log *slog.Logger, path string, took time.Duration) {
+	status := c.Writer.Status()
+	level := levelOf(status, c.FullPath())
+	if !log.Enabled(c.Request.Context(), level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("method", c.Request.Method),
+		slog.String("path", path),
+		slog.String("route", c.FullPath()),
+		slog.Int("status", status),
+		slog.Int("bytes", max(c.Writer.Size(), 0)),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
+		slog.String("client_ip", c.ClientIP()),
+	}
+	if last := c.Errors.Last(); last != nil {
+		attrs = append(attrs, slog.Any("error", last.Err))
+	}
+	log.LogAttrs(c.Request.Context(), level, "request", attrs...)
 }
 
 func levelOf(status int, route string) slog.Level {

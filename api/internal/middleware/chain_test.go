@@ -274,6 +274,9 @@ func TestRecover(t *testing.T) {
 	if late := send(t, http.MethodGet, server.URL+"/panic/late", nil, nil); !late.broken {
 		t.Error("a reply that a panic cut off looks complete")
 	}
+	if lines := out.lines(t, "request"); len(lines) != 2 || lines[1]["path"] != "/panic/late" {
+		t.Errorf("log = %v, want a line for the reply that was cut off too", lines)
+	}
 }
 
 func TestAccessLog(t *testing.T) {
