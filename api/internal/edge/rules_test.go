@@ -100,6 +100,19 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s: the server calls itself %q", path, server)
 		}
 	}
+	reply, _, _ := e.fetch(client, e.request(http.MethodGet, "/", nil))
+	for name, want := range map[string]string{
+		"Content-Security-Policy": "default-src 'self';style-src 'self' 'unsafe-inline';script-src 'self';img-src 'self' data: https:;base-uri 'self';" +
+			"font-src 'self' https: data:;form-action 'self';frame-ancestors 'self';object-src 'none';script-src-attr 'none';upgrade-insecure-requests",
+		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Origin-Agent-Cluster": "?1",
+		"Referrer-Policy": "no-referrer", "Strict-Transport-Security": "max-age=31536000; includeSubDomains; preload",
+		"X-Content-Type-Options": "nosniff", "X-DNS-Prefetch-Control": "off", "X-Download-Options": "noopen", "X-Frame-Options": "SAMEORIGIN",
+		"X-Permitted-Cross-Domain-Policies": "none", "X-XSS-Protection": "0",
+	} {
+		if values := reply.Header.Values(name); len(values) != 1 || values[0] != want {
+			t.Errorf("the api's %s is %q behind the edge, want %q once", name, values, want)
+		}
+	}
 }
 
 // The id of a client is kept if it is safe, and never lets it write the log.
