@@ -77,11 +77,11 @@ type forgetful struct {
 	failed atomic.Bool
 }
 
-func (f *forgetful) NoteLogout(ctx context.Context, id string, at time.Time) error {
+func (f *forgetful) NoteLogout(ctx context.Context, session auth.Session, at time.Time) error {
 	if f.failed.CompareAndSwap(false, true) {
 		return errors.New("not noted")
 	}
-	return f.Users.NoteLogout(ctx, id, at)
+	return f.Users.NoteLogout(ctx, session, at)
 }
 
 // TestAnEndThatWasNotNotedIsNotedLater: by the next use of the refresh token.

@@ -36,9 +36,10 @@ type recent struct {
 
 // account is what a request needs of a User.
 type account struct {
-	Email        string
-	Role         Role
-	LastLogoutAt time.Time
+	Email         string
+	Role          Role
+	LastLogoutAt  time.Time
+	EndedSessions []string
 }
 
 func newRecent(now func() time.Time, announce Announce, log *slog.Logger) (*recent, error) {
@@ -65,13 +66,13 @@ func (r *recent) user(ctx context.Context, users Users, id string) (User, error)
 		if errors.Is(err, ErrNoUser) {
 			err = fmt.Errorf("%w: %w", cache.ErrAbsent, err)
 		}
-		return account{Email: user.Email, Role: user.Role, LastLogoutAt: user.LastLogoutAt}, err
+		return account{Email: user.Email, Role: user.Role, LastLogoutAt: user.LastLogoutAt, EndedSessions: user.EndedSessions}, err
 	})
 	if errors.Is(err, cache.ErrAbsent) {
 		return User{}, ErrNoUser
 	}
 	seen := found.Value
-	return User{ID: id, Email: seen.Email, Role: seen.Role, LastLogoutAt: seen.LastLogoutAt}, err
+	return User{ID: id, Email: seen.Email, Role: seen.Role, LastLogoutAt: seen.LastLogoutAt, EndedSessions: seen.EndedSessions}, err
 }
 
 // ended reports whether a session has ended.

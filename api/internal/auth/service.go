@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/etrainer/backend/api/internal/web"
@@ -171,7 +172,7 @@ func (s *Service) refresh(ctx context.Context, token string) (Pair, error) {
 	err = s.sessions.Rotate(ctx, used.ID, next)
 	switch {
 	case errors.Is(err, ErrReused), errors.Is(err, ErrNoSession): // also where it ended and that was not noted
-		return Pair{}, withCause(errBadRefresh, errors.Join(err, s.noteEnd(ctx, user.ID, next.ID)))
+		return Pair{}, withCause(errBadRefresh, errors.Join(err, s.noteEnd(ctx, next)))
 	case err != nil:
 		return Pair{}, err
 	}
@@ -179,26 +180,24 @@ func (s *Service) refresh(ctx context.Context, token string) (Pair, error) {
 }
 
 // logout ends the session of a caller: here at once, and in the other replicas
-// as soon as they hear of it, recentFor at the latest. It is noted first: the
-// end of a session that nobody looks for is none.
+// as soon as they hear of it, recentFor at the latest. The caller can repeat one
+// that failed, since its token is good until the end is noted.
 func (s *Service) logout(ctx context.Context, caller Caller) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), EndTimeout)
 	defer cancel()
 	session := s.session(caller.session, caller.User.ID)
-	if err := s.users.NoteLogout(ctx, caller.User.ID, s.tokens.options.Now()); err != nil {
+	if err := s.sessions.End(ctx, session); err != nil {
 		return err
 	}
-	err := s.sessions.End(ctx, session)
-	s.recent.changed(ctx, caller.User.ID, session.ID)
-	return err
+	return s.noteEnd(ctx, session)
 }
 
-// noteEnd makes every replica look whether the sessions of a user have ended.
-func (s *Service) noteEnd(ctx context.Context, user, session string) error {
+// noteEnd lets every replica know that a session has ended.
+func (s *Service) noteEnd(ctx context.Context, session Session) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), EndTimeout)
 	defer cancel()
-	err := s.users.NoteLogout(ctx, user, s.tokens.options.Now())
-	s.recent.changed(ctx, user, session)
+	err := s.users.NoteLogout(ctx, session, s.tokens.options.Now())
+	s.recent.changed(ctx, session.UserID, session.ID)
 	return err
 }
 
@@ -214,7 +213,7 @@ func (s *Service) identify(ctx context.Context, token string) (Caller, error) {
 		return Caller{}, err
 	}
 	if !user.LastLogoutAt.IsZero() && content.issuedAt().Before(user.LastLogoutAt.Add(clockSkew)) {
-		ended, err := s.recent.ended(ctx, s.sessions, content.Session)
+		ended, err := s.ended(ctx, user, content.Session)
 		if err != nil {
 			return Caller{}, err
 		}
@@ -223,6 +222,14 @@ func (s *Service) identify(ctx context.Context, token string) (Caller, error) {
 		}
 	}
 	return Caller{User: user, session: content.Session}, nil
+}
+
+// ended reports whether a session of a user ended before its time.
+func (s *Service) ended(ctx context.Context, user User, session string) (bool, error) {
+	if user.EndedSessions != nil {
+		return slices.Contains(user.EndedSessions, session), nil
+	}
+	return s.recent.ended(ctx, s.sessions, session)
 }
 
 // withCause keeps what clients see of a failure, and adds the reason for the

@@ -33,6 +33,9 @@ type User struct {
 	// LastLogoutAt is when a session of this user last ended before its time;
 	// zero = never. A token that is younger needs no look at the sessions.
 	LastLogoutAt time.Time
+	// EndedSessions are the ids of the sessions that ended before their time and
+	// may have tokens that live; nil = not all are known, and Sessions.Ended tells.
+	EndedSessions []string
 	// Profile is what clients may see: every stored field but the password.
 	Profile map[string]any
 }
@@ -67,8 +70,9 @@ type Users interface {
 	Create(ctx context.Context, user NewUser) (User, error)
 	// Rehash replaces a password hash, unless it has changed since it was read.
 	Rehash(ctx context.Context, id, hash, dearer string) error
-	// NoteLogout sets LastLogoutAt.
-	NoteLogout(ctx context.Context, id string, at time.Time) error
+	// NoteLogout notes in the account that a session of it has ended: it sets
+	// LastLogoutAt, and adds to the EndedSessions until session.Expires.
+	NoteLogout(ctx context.Context, session Session, at time.Time) error
 }
 
 // CreateTimeout bounds Users.Create: a claim to be the first administrator is

@@ -10,10 +10,6 @@ import (
 	"github.com/etrainer/backend/pkg/job"
 )
 
-// lastLogoutAt is the one field that we add to the accounts. mongoose keeps
-// what it does not know.
-const lastLogoutAt = "lastLogoutAt"
-
 const fieldPassword = "password"
 
 // noDevice is deviceInfo of an account without a device.
@@ -70,6 +66,7 @@ func decodeUser(raw bson.Raw) (auth.User, error) {
 		return auth.User{}, fmt.Errorf("decode a user: %w", err)
 	}
 	user := auth.User{Role: auth.RoleUser, Profile: defaultProfile()}
+	var ends ended
 	for _, element := range elements {
 		key, value := element.Key(), element.Value()
 		switch key {
@@ -78,6 +75,9 @@ func decodeUser(raw bson.Raw) (auth.User, error) {
 			continue
 		case lastLogoutAt:
 			user.LastLogoutAt, _ = value.TimeOK()
+			continue
+		case endedSessions:
+			ends = decodeEnded(value)
 			continue
 		case "_id":
 			id, _ := value.ObjectIDOK()
@@ -90,6 +90,7 @@ func decodeUser(raw bson.Raw) (auth.User, error) {
 		}
 		user.Profile[key] = job.PlainValue(value)
 	}
+	user.EndedSessions = ends.ids(user.LastLogoutAt)
 	return user, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -97,14 +96,4 @@ func (s *Store) Rehash(ctx context.Context, id, hash, dearer string) error {
 	}
 	_, err = s.users.UpdateOne(ctx, append(byID(oid), bson.E{Key: fieldPassword, Value: hash}), set(bson.E{Key: fieldPassword, Value: dearer}))
 	return wrap(err, "replace a password hash")
-}
-
-// NoteLogout implements auth.Users.
-func (s *Store) NoteLogout(ctx context.Context, id string, at time.Time) error {
-	oid, err := bson.ObjectIDFromHex(id)
-	if err != nil {
-		return auth.ErrNoUser
-	}
-	_, err = s.users.UpdateOne(ctx, byID(oid), set(bson.E{Key: lastLogoutAt, Value: at}))
-	return wrap(err, "note a logout")
 }
