@@ -73,6 +73,8 @@ type Options struct {
 	PasswordCost int
 	// Users stands between the service and the stored accounts. nil = nothing does.
 	Users func(stored auth.Users) auth.Users
+	// Limits are how often a client may ask. None by default.
+	Limits middleware.Limits
 	// Counted makes the counts of jobs come from the cache, as in the program.
 	Counted bool
 	// Auth are optional parts of the accounts.
@@ -188,7 +190,9 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 		Database: pinger{db}, Alive: probes.Alive, Cache: memory, Board: board, Fleet: registry, Instance: Instance,
 		Environment: "test", Now: o.Now, StartedAt: time.Now(), Log: o.Log,
 	})
-	routes, err := server.Routes(RouteOptions(o.Log), probes, service, handler, state, uploads.NewHandler(files), reports.NewHandler(reportsmongo.New(db)))
+	routing := RouteOptions(o.Log)
+	routing.Limits = o.Limits
+	routes, err := server.Routes(routing, probes, service, handler, state, uploads.NewHandler(files), reports.NewHandler(reportsmongo.New(db)))
 	if err != nil {
 		t.Fatalf("routes: %v", err)
 	}

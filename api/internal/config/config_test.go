@@ -37,11 +37,13 @@ func TestDefaults(t *testing.T) {
 	got := []any{
 		cfg.Address(), cfg.Level(), time.Duration(cfg.JWTExpiresIn), time.Duration(cfg.JWTRefreshExpires), cfg.BcryptRounds,
 		cfg.AllowedOrigins, len(cfg.TrustedProxies), cfg.BodyLimit, cfg.Shutdown, cfg.DrainDelay, cfg.JobsCollection, cfg.Redis.Configured(),
+		cfg.RateLimitWindow(), cfg.RateLimitMax, cfg.AuthLimitMax, cfg.UploadLimitMax, cfg.StrictLimitMax,
 	}
 	want := []any{
 		":8080", "debug", time.Hour, 7 * 24 * time.Hour, 10,
 		[]string{"http://localhost:5173", "http://localhost:8081"},
 		0, int64(10 << 20), 30 * time.Second, time.Duration(0), "agendaJobs", false,
+		15 * time.Minute, 100, 10, 20, 5,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)

@@ -125,8 +125,8 @@ func listen(ctx context.Context) func() []string {
 	}
 }
 
-// The files of the page are compressed once, ahead, and are the same without
-// compression.
+// The page may load its own files alone. They are compressed once, ahead, and
+// are the same without compression.
 func TestAssets(t *testing.T) {
 	t.Parallel()
 	api := apitest.Start(t, mongotest.Database(t), apitest.Options{})
@@ -145,6 +145,11 @@ func TestAssets(t *testing.T) {
 		if again.Status != http.StatusNotModified {
 			t.Errorf("%s again: %d, want 304", name, again.Status)
 		}
+	}
+	const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	if got := api.Get(t, "/api/docs", "").Header.Values("Content-Security-Policy"); len(got) != 1 || got[0] != policy {
+		t.Errorf("the policy of the page is %q, want %q", got, policy)
 	}
 	if reply := api.Get(t, "/api/docs/assets/..%2findex.html", ""); reply.Status != http.StatusNotFound || reply.JSON["error"] != "File not found" {
 		t.Errorf("a path trick: %d %s", reply.Status, reply.Text)
