@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"math"
 	"net/http"
 	"os"
 	"runtime"
@@ -64,10 +65,21 @@ func TestProcess(t *testing.T) {
 	if used <= 0 || used > whole || rss <= 0 || rss > 1<<20 {
 		t.Errorf("memory: %s", performance.Text)
 	}
+	if share, _ := performance.At("memory", "heapUsagePercent").(float64); math.Abs(share-used/whole*100) > 1 {
+		t.Errorf("heapUsagePercent = %v of %v in %v", share, used, whole)
+	}
+	if performance.At("platform") != runtime.GOOS || performance.At("arch") != nodeArch() || performance.At("processors") != float64(runtime.GOMAXPROCS(0)) {
+		t.Errorf("machine: %s", performance.Text)
+	}
 	if user, _ := performance.At("cpu", "user").(float64); user <= 0 {
 		t.Errorf("cpu: %s", performance.Text)
 	}
 	metrics := api.Get(t, "/api/system/metrics", admin)
+	used, _ = metrics.At("metrics", "memory", "heap_used_mb").(float64)
+	whole, _ = metrics.At("metrics", "memory", "heap_total_mb").(float64)
+	if share, _ := metrics.At("metrics", "memory", "usage_percent").(float64); used <= 0 || math.Abs(share-used/whole*100) > 1 || metrics.At("metrics", "go_version") != runtime.Version() {
+		t.Errorf("metrics: %s", metrics.Text)
+	}
 	if n, _ := metrics.At("metrics", "goroutines").(float64); n < 2 {
 		t.Errorf("metrics: %s", metrics.Text)
 	}
