@@ -1,21 +1,27 @@
 package hostile_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"mime/multipart"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/etrainer/backend/api/internal/openapi"
+	"github.com/etrainer/backend/pkg/media/mediatest"
+	"github.com/etrainer/backend/pkg/mediafile"
 )
 
 // source makes requests from the OpenAPI document.
 type source struct {
 	document map[string]any
 	random   *rand.Rand
+	known    map[string][]string // what is there, by the names of fields and parameters
 }
 
 // operation is one method of one path.
@@ -23,6 +29,7 @@ type operation struct {
 	method, path string
 	parameters   []map[string]any
 	body         map[string]any // its JSON schema; nil = none
+	field        string         // of its form; "" = it takes no files
 }
 
 func newSource(t testing.TB, seed uint64) *source {
@@ -56,6 +63,13 @@ func (s *source) operations() []operation {
 			if media, ok := content["application/json"].(map[string]any); ok {
 				o.body, _ = media["schema"].(map[string]any)
 			}
+			if form, ok := content["multipart/form-data"].(map[string]any); ok {
+				schema, _ := form["schema"].(map[string]any)
+				properties, _ := schema["properties"].(map[string]any)
+				for name := range properties {
+					o.field = name
+				}
+			}
 			all = append(all, o)
 		}
 	}
@@ -86,6 +100,9 @@ func (s *source) target(o operation) (target string, header map[string]string) {
 		name, _ := parameter["name"].(string)
 		schema, _ := parameter["schema"].(map[string]any)
 		value := s.text(schema)
+		if known := s.known[name]; len(known) > 0 && s.chance(3) {
+			value = s.pick(known)
+		}
 		switch parameter["in"] {
 		case "path":
 			target = strings.ReplaceAll(target, "{"+name+"}", url.PathEscape(value))
@@ -129,6 +146,9 @@ func (s *source) text(schema map[string]any) string {
 
 // body makes the body of a request: right, spoiled, cut, or no JSON at all.
 func (s *source) body(o operation) (text, contentType string) {
+	if o.field != "" && !s.chance(6) {
+		return s.form(o.field)
+	}
 	if o.body == nil && !s.chance(3) {
 		return "", ""
 	}
@@ -145,10 +165,49 @@ func (s *source) body(o operation) (text, contentType string) {
 	case 2:
 		at := s.random.IntN(len(text) + 1)
 		text = text[:at] + s.pick(nastyTexts) + text[at:]
-	case 3:
+	}
+	if s.chance(8) {
 		contentType = s.pick(nastyTypes)
 	}
 	return text, contentType
+}
+
+// form makes a body with files: right, cut, under another name, or with bytes
+// that are turned over.
+func (s *source) form(field string) (text, contentType string) {
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	_ = w.SetBoundary("b" + strconv.FormatUint(s.random.Uint64(), 36)) // of signs that it may have
+	formats := mediafile.Formats()
+	slices.Sort(formats)
+	spoil := s.random.IntN(6)
+	for range 1 + s.random.IntN(2)*s.random.IntN(3) {
+		content := bytes.Clone(mediatest.Sample(formats[s.random.IntN(len(formats))]))
+		name := field
+		switch spoil {
+		case 0:
+			name = s.pick(nastyTexts)
+		case 1:
+			for range 1 + s.random.IntN(8) {
+				content[s.random.IntN(len(content))] ^= byte(1 << s.random.IntN(8))
+			}
+		case 2:
+			content = content[:s.random.IntN(len(content))]
+		}
+		part, err := w.CreateFormFile(name, s.pick([]string{"a.png", "../../a.png", "tên.mp4", "\x00", strings.Repeat("a", 300)}))
+		if err == nil {
+			_, err = part.Write(content)
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+	_ = w.Close() // into memory
+	text = b.String()
+	if spoil == 3 {
+		text = text[:s.random.IntN(len(text))]
+	}
+	return text, w.FormDataContentType()
 }
 
 const deepest = 8
@@ -196,7 +255,7 @@ func (s *source) typed(schema map[string]any, depth int) any {
 	case "null":
 		return nil
 	default:
-		return s.pick([]string{"generate weekly reports", "an@example.com", "in 5 minutes", "0123456789abcdef01234567", "Asia/Ho_Chi_Minh", "x"})
+		return s.pick([]string{"generate weekly reports", "an@example.com", "in 5 minutes", "30 9 * * *", "0123456789abcdef01234567", "Asia/Ho_Chi_Minh", "x"})
 	}
 }
 
@@ -228,6 +287,9 @@ func (s *source) object(schema map[string]any, depth int) map[string]any {
 		if slices.Contains(required, any(name)) && !s.chance(10) || s.chance(3) {
 			property, _ := properties[name].(map[string]any)
 			object[name] = s.value(property, depth+1)
+			if known := s.known[name]; len(known) > 0 && s.chance(2) {
+				object[name] = s.pick(known)
+			}
 		}
 	}
 	if s.chance(6) {
