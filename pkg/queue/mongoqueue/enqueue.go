@@ -77,8 +77,9 @@ func derivedID(kind, text string) bson.ObjectID {
 	return id
 }
 
-// insert stores the plain jobs in one command. An _id that exists already is
-// an idempotent repetition.
+// insert stores the plain jobs in one command; one that comes alone, together
+// with those of other callers. An _id that exists already is an idempotent
+// repetition.
 func (s *Store) insert(ctx context.Context, requests []queue.Request, receipts []queue.Receipt, plain []int) error {
 	if len(plain) == 0 {
 		return nil
@@ -87,7 +88,12 @@ func (s *Store) insert(ctx context.Context, requests []queue.Request, receipts [
 	for i, at := range plain {
 		documents[i] = receipts[at].Job.Fields()
 	}
-	_, err := s.jobs.InsertMany(ctx, documents, options.InsertMany().SetOrdered(false))
+	var err error
+	if len(plain) == 1 && mongo.SessionFromContext(ctx) == nil { // a transaction's job is in no other's command
+		err = s.together.Insert(ctx, documents[0], requests[plain[0]].IdempotencyKey == "")
+	} else {
+		err = s.insertAll(ctx, documents)
+	}
 	var partial mongo.BulkWriteException
 	if !errors.As(err, &partial) || partial.WriteConcernError != nil {
 		return wrap(err, "insert jobs")
@@ -102,6 +108,11 @@ func (s *Store) insert(ctx context.Context, requests []queue.Request, receipts [
 		}
 	}
 	return nil
+}
+
+func (s *Store) insertAll(ctx context.Context, documents []any) error {
+	_, err := s.jobs.InsertMany(ctx, documents, options.InsertMany().SetOrdered(false))
+	return err
 }
 
 // replay finds the job that the first request with the same key made.

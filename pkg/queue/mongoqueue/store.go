@@ -51,6 +51,7 @@ type Store struct {
 	jobs, runs, settings *mongo.Collection
 	options              Options
 	counts               countsCache
+	together             *groupCommit
 
 	mu        sync.Mutex
 	lastStamp time.Time
@@ -78,12 +79,14 @@ func New(db *mongo.Database, o Options) *Store {
 	}
 	journal := true
 	durable := options.Collection().SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journal})
-	return &Store{
+	s := &Store{
 		jobs:     db.Collection(o.Collection, durable),
 		runs:     db.Collection(RunsCollection, durable),
 		settings: db.Collection(SettingsCollection, durable),
 		options:  o,
 	}
+	s.together = newGroupCommit(s.insertAll)
+	return s
 }
 
 // Now implements queue.Store. It is cut to the millisecond that BSON holds.
