@@ -49,6 +49,12 @@ func Run(t *testing.T, store media.Store) {
 		if info, err := store.Info(ctx, asset.Ref); err != nil || info.Bytes != asset.Bytes || info.URL != asset.URL {
 			t.Errorf("Info of a %s = %+v, %v", format, info, err)
 		}
+		if kind == media.Image {
+			made, err := store.Optimize(ctx, asset.Ref, media.Transform{Width: 10, Quality: "auto"}, media.Transform{Height: 20, Quality: "50"})
+			if err != nil || len(made) != 2 || made[0].URL == "" || made[0].URL == made[1].URL || made[0].URL == asset.URL {
+				t.Errorf("Optimize = %+v, %v", made, err)
+			}
+		}
 		listed := 0
 		for found, err := range store.All(ctx) {
 			if err != nil {
@@ -78,8 +84,12 @@ func Run(t *testing.T, store media.Store) {
 		t.Errorf("Health = %+v, Ready = %v", health, store.Ready())
 	}
 	for _, id := range []string{"../x", "etrainer/images/../../x", "etrainer/images/x?y"} {
-		if err := store.Delete(ctx, media.Ref{PublicID: id, ResourceType: media.ResourceImage}); !errors.Is(err, media.ErrNotFound) {
+		ref := media.Ref{PublicID: id, ResourceType: media.ResourceImage}
+		if err := store.Delete(ctx, ref); !errors.Is(err, media.ErrNotFound) {
 			t.Errorf("Delete of %q: %v", id, err)
+		}
+		if _, err := store.Optimize(ctx, ref, media.ThumbnailOf); !errors.Is(err, media.ErrNotFound) {
+			t.Errorf("Optimize of %q: %v", id, err)
 		}
 	}
 }
