@@ -31,6 +31,8 @@ type Capabilities struct {
 	Topology    string // TopologyStandalone, TopologyReplicaSet or TopologySharded
 	WireVersion int    // the highest that it speaks
 
+	// SetName is the name of the replica set; "" = none, or sharded over some.
+	SetName         string
 	ReplicaSet      bool // is a replica set, or sharded over some
 	Transactions    bool
 	ChangeStreams   bool
@@ -90,7 +92,7 @@ func capabilitiesOf(hello greeting, info build) Capabilities {
 	case hello.Msg == "isdbgrid": // how a mongos says that it is one
 		c.Topology, c.ReplicaSet = TopologySharded, true
 	case hello.SetName != "":
-		c.Topology, c.ReplicaSet = TopologyReplicaSet, true
+		c.Topology, c.ReplicaSet, c.SetName = TopologyReplicaSet, true, hello.SetName
 	}
 	c.Transactions, c.ChangeStreams = c.ReplicaSet, c.ReplicaSet
 

@@ -100,6 +100,7 @@ func TestConnectFindsOutWhatTheServerIs(t *testing.T) {
 	standalone, replicaSet, sharded, ferret2 := all, all, all, all
 	standalone.Topology = mongodb.TopologyStandalone
 	replicaSet.Topology, replicaSet.ReplicaSet, replicaSet.Transactions, replicaSet.ChangeStreams = mongodb.TopologyReplicaSet, true, true, true
+	replicaSet.SetName = "rs0"
 	sharded.Topology, sharded.ReplicaSet, sharded.Transactions, sharded.ChangeStreams = mongodb.TopologySharded, true, true, true
 	ferret2.Engine, ferret2.Version, ferret2.Topology = mongodb.EngineFerretDB, "2.5.0", mongodb.TopologyStandalone
 

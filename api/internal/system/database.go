@@ -40,6 +40,7 @@ type server struct {
 	Topology      string `json:"topology"` // standalone, replica set or sharded
 	WireVersion   int    `json:"wireVersion"`
 	ReplicaSet    bool   `json:"replicaSet"`
+	SetName       string `json:"setName"` // of the replica set; "" = there is none, or a mongos hides it
 	Transactions  bool   `json:"transactions"`
 	ChangeStreams bool   `json:"changeStreams"`
 	TTL           bool   `json:"ttl"`
@@ -57,7 +58,7 @@ func (h *Handler) databaseStats(c *gin.Context) error {
 		},
 		Server: server{
 			Engine: can.Engine, Version: can.Version, Topology: can.Topology, WireVersion: can.WireVersion,
-			ReplicaSet: can.ReplicaSet, Transactions: can.Transactions, ChangeStreams: can.ChangeStreams, TTL: can.TTL,
+			ReplicaSet: can.ReplicaSet, SetName: can.SetName, Transactions: can.Transactions, ChangeStreams: can.ChangeStreams, TTL: can.TTL,
 		},
 		Target: target.Name, Hosts: target.Host, Fallback: target.Fallback, Timestamp: h.now(),
 	}

@@ -54,7 +54,7 @@ func (c connection) Target() mongodb.Target { return c.target }
 func (connection) Capabilities() mongodb.Capabilities {
 	return mongodb.Capabilities{
 		Engine: mongodb.EngineMongoDB, Version: "7.0.14", Topology: mongodb.TopologyReplicaSet, WireVersion: 21,
-		ReplicaSet: true, Transactions: true, TTL: true,
+		ReplicaSet: true, SetName: "rs0", Transactions: true, TTL: true,
 	}
 }
 
@@ -82,7 +82,7 @@ func TestDatabaseStats(t *testing.T) {
 				"pool": map[string]any{"open": 1.0, "inUse": 2.0, "waiting": 3.0, "checkOuts": 4.0, "checkOutFailures": 5.0, "waitedMs": 6.79},
 				"server": map[string]any{
 					"engine": "mongodb", "version": "7.0.14", "topology": "replica set", "wireVersion": 21.0,
-					"replicaSet": true, "transactions": true, "changeStreams": false, "ttl": true,
+					"replicaSet": true, "setName": "rs0", "transactions": true, "changeStreams": false, "ttl": true,
 				},
 				"target": test.target.Name, "hosts": "a:27018,b:27019", "fallback": test.fallback, "timestamp": momentText,
 			}
