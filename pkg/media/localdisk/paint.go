@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"math"
 	"os"
+	"runtime"
 
 	"golang.org/x/image/webp"
 
@@ -21,6 +22,10 @@ import (
 // what is decoded of it, and the new one. A file of some kilobytes can need a
 // gigabyte.
 const maxMemory = 96 << 20
+
+// large is a picture whose memory is worth a collection, which takes far less time
+// than to draw it.
+const large = 32 << 20
 
 // fits reports whether a picture can be drawn in other measures.
 func (o original) fits(t media.Transform) bool {
@@ -47,6 +52,9 @@ func (p *painter) draw(width, height int) *image.RGBA {
 
 // load decodes the picture, once.
 func (p *painter) load(o original) error {
+	if o.info.Size+o.info.Memory > large {
+		runtime.GC() // or what the picture before left is still in memory beside this one
+	}
 	if p.source != nil {
 		return nil
 	}
