@@ -30,7 +30,7 @@ import (
 const gcPercent = 200
 
 func main() {
-	if os.Getenv("GOGC") == "" {
+	if os.Getenv("GOGC") == "" { //nolint:forbidigo // a variable of the runtime, which has read it already
 		debug.SetGCPercent(gcPercent)
 	}
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
