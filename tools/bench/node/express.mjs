@@ -1,6 +1,7 @@
 // An HTTP server as the Node backend had it: Express with the same middleware
 // in the same order, the same check for administrators, and Agenda 5 behind
-// POST /api/system/jobs/schedule. Its rate limits are too high to matter.
+// POST /api/system/jobs/schedule. Its rate limits are too high to matter, and its
+// access log goes to a file, as that of the api does.
 //
 //   node express.mjs URI PORT
 //
@@ -14,11 +15,15 @@ import helmet from "helmet";
 import jwt from "jsonwebtoken";
 import { MongoClient } from "mongodb";
 import morgan from "morgan";
-import { Writable } from "node:stream";
+import { createWriteStream, unlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 const [uri, port] = process.argv.slice(2);
 const secret = "a secret of at least 32 bytes, for this run alone";
-const nowhere = new Writable({ write(_chunk, _encoding, done) { done(); } });
+const log = join(tmpdir(), `express-${process.pid}.log`);
+const lines = createWriteStream(log);
+lines.once("open", () => unlinkSync(log)); // it lives as long as it is open
 
 const client = await MongoClient.connect(uri);
 const users = client.db().collection("users");
@@ -32,7 +37,7 @@ app.use(rateLimit({ windowMs: 900_000, max: 1e9, standardHeaders: true, legacyHe
 app.use(compression());
 app.use(express.json({ limit: "10mb" }));
 app.use(express.urlencoded({ extended: true, limit: "10mb" }));
-app.use(morgan("combined", { stream: nowhere }));
+app.use(morgan("combined", { stream: lines }));
 app.use(cors({ origin: ["http://localhost:5173"], credentials: true }));
 
 app.get("/", (_request, reply) =>

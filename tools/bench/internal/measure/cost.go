@@ -9,9 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
-	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/tools/bench/internal/engine"
 	"github.com/etrainer/backend/tools/bench/internal/ours"
 	"github.com/etrainer/backend/tools/bench/internal/process"
@@ -42,8 +39,8 @@ func (b *Bench) commands(ctx context.Context, db *engine.Database) ([]report.Row
 	if err != nil {
 		return nil, err
 	}
-	if _, err := db.Database().Collection(mongoqueue.DefaultCollection).DeleteMany(ctx, bson.D{}); err != nil {
-		return nil, fmt.Errorf("empty the queue: %w", err)
+	if err := emptyQueue(ctx, db); err != nil {
+		return nil, err
 	}
 	empty, err := b.pages(ctx, db)
 	if err != nil {
