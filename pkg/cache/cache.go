@@ -51,9 +51,11 @@ type Layer struct {
 	Entries        int64
 	EntriesAtLeast bool
 	Hits, Misses   int64
-	// Evictions is how many values left before their time for want of room. In
-	// Redis it is that of the whole server since its start.
-	Evictions int64
+	// Evictions is how many values left before their time for want of room; -1 =
+	// not known. With EvictionsOfServer they are those of all who keep something
+	// in the same server, since its start.
+	Evictions         int64
+	EvictionsOfServer bool
 	// Errors is how many calls failed because the layer was away.
 	Errors int64
 }
@@ -72,7 +74,7 @@ func (s Stats) Layer(name string) (Layer, bool) {
 }
 
 // Total adds the layers up: each request asks one of them. Entries are those of
-// the first layer that answers.
+// the first layer that answers, evictions those that are known to be ours.
 func (s Stats) Total() Layer {
 	var total Layer
 	for _, layer := range s.Layers {
@@ -81,7 +83,9 @@ func (s Stats) Total() Layer {
 		}
 		total.Hits += layer.Hits
 		total.Misses += layer.Misses
-		total.Evictions += layer.Evictions
+		if !layer.EvictionsOfServer {
+			total.Evictions += max(0, layer.Evictions)
+		}
 		total.Errors += layer.Errors
 	}
 	return total

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 
 	"github.com/etrainer/backend/pkg/lifecycle"
 )
 
 // begin joins the load of a key, or starts one. A load keeps the values of the
-// context of whoever started it, and not its end.
-func (t *Through[T]) begin(ctx context.Context, key string, load func(context.Context) (T, error)) (*flight[T], error) {
+// context of whoever started it, and not its end. landed is how many loads had
+// ended before the caller looked into the cache: with one that ended since, the
+// value may be there now. nil = the caller has found one, and wants a new one.
+func (t *Through[T]) begin(ctx context.Context, key string, load func(context.Context) (T, error), landed *uint64) (*flight[T], error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.stopped {
@@ -25,9 +28,17 @@ func (t *Through[T]) begin(ctx context.Context, key string, load func(context.Co
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	loading := &flight[T]{cancel: cancel, done: make(chan struct{})}
 	t.flights[key] = loading
+	look := landed != nil && *landed != t.landed
 	t.loads.Go(func() {
 		defer cancel(nil)
 		defer close(loading.done)
+		defer t.land(key, loading)
+		if look {
+			if found, ok := t.look(ctx, key); ok {
+				loading.result = found
+				return
+			}
+		}
 		t.fly(ctx, key, loading, load)
 	})
 	return loading, nil
@@ -46,8 +57,12 @@ func (t *Through[T]) fly(ctx context.Context, key string, loading *flight[T], lo
 			t.drop(limited, key)
 		}
 	}
+}
+
+func (t *Through[T]) land(key string, loading *flight[T]) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.landed++
 	if t.flights[key] == loading {
 		delete(t.flights, key)
 	}
@@ -103,8 +118,13 @@ func (t *Through[T]) drop(ctx context.Context, key string) {
 	}
 }
 
-// loadingKey marks that one of the processes refreshes a value.
-func loadingKey(key string) string { return key + ":loading" }
+// markSuffix ends the key that marks that one of the processes refreshes a value.
+const markSuffix = ":loading"
+
+func loadingKey(key string) string { return key + markSuffix }
+
+// IsMark reports whether a key is no value, but the mark of a load.
+func IsMark(key string) bool { return strings.HasSuffix(key, markSuffix) }
 
 // Start implements lifecycle.Service.
 func (t *Through[T]) Start(context.Context) error {

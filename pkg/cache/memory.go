@@ -126,16 +126,23 @@ func (m *Memory) Forget(ctx context.Context, notice Notice) {
 	_ = m.Delete(ctx, notice.Keys...)
 }
 
+// Counters is Stats without counting the entries one by one: those that have
+// expired and were not tidied up yet are among them.
+func (m *Memory) Counters() Layer {
+	return Layer{
+		Name: LayerMemory, Available: true, Entries: int64(m.entries.EstimatedSize()),
+		Hits: m.hits.Load(), Misses: m.misses.Load(), Evictions: m.evictions.Load(),
+	}
+}
+
 // Stats implements Cache.
 func (m *Memory) Stats(context.Context) Stats {
-	var entries int64
+	layer := m.Counters()
+	layer.Entries = 0
 	for range m.entries.Keys() { // what has expired is not among them
-		entries++
+		layer.Entries++
 	}
-	return Stats{Layers: []Layer{{
-		Name: LayerMemory, Available: true, Entries: entries,
-		Hits: m.hits.Load(), Misses: m.misses.Load(), Evictions: m.evictions.Load(),
-	}}}
+	return Stats{Layers: []Layer{layer}}
 }
 
 // Notice tells the processes that share a cache what to forget of it in their

@@ -44,6 +44,9 @@ func TestMemoryIsBounded(t *testing.T) {
 			if layer.Entries > test.entries || layer.Entries == 0 || layer.Evictions != 500-layer.Entries {
 				t.Errorf("%d entries (want at most %d), %d evictions", layer.Entries, test.entries, layer.Evictions)
 			}
+			if counters := m.Counters(); counters != layer { // nothing has expired
+				t.Errorf("the counters are %+v, the statistics %+v", counters, layer)
+			}
 		})
 	}
 }

@@ -3,7 +3,8 @@ package cache
 import "github.com/prometheus/client_golang/prometheus"
 
 // NewCollector returns the metrics etrainer_cache_*, by layer. layers is called
-// at each scrape and must cost nothing; entries below zero are not shown.
+// at each scrape and must cost nothing; entries and evictions below zero are not
+// shown.
 func NewCollector(layers func() []Layer) prometheus.Collector { return collector(layers) }
 
 type collector func() []Layer
@@ -36,7 +37,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		counter(requestsDesc, layer.Hits, "hit")
 		counter(requestsDesc, layer.Misses, "miss")
 		counter(requestsDesc, layer.Errors, "error")
-		counter(evictionsDesc, layer.Evictions)
+		if layer.Evictions >= 0 {
+			counter(evictionsDesc, layer.Evictions)
+		}
 		available := 0.0
 		if layer.Available {
 			available = 1

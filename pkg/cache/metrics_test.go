@@ -15,7 +15,7 @@ func TestCollector(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(cache.NewCollector(func() []cache.Layer {
 		return []cache.Layer{
-			{Name: cache.LayerRedis, Hits: 3, Misses: 2, Errors: 1, Entries: -1},
+			{Name: cache.LayerRedis, Hits: 3, Misses: 2, Errors: 1, Entries: -1, Evictions: -1},
 			{Name: cache.LayerMemory, Available: true, Hits: 5, Evictions: 4, Entries: 7},
 		}
 	}))
@@ -35,8 +35,8 @@ func TestCollector(t *testing.T) {
 	}
 	want := map[string]float64{
 		"available memory": 1, "available redis": 0,
-		"entries memory":         7, // those of Redis are not known
-		"evictions_total memory": 4, "evictions_total redis": 0,
+		"entries memory":            7, // those of Redis are not known
+		"evictions_total memory":    4, // likewise
 		"requests_total memory hit": 5, "requests_total memory miss": 0, "requests_total memory error": 0,
 		"requests_total redis hit": 3, "requests_total redis miss": 2, "requests_total redis error": 1,
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -50,6 +52,7 @@ type Through[T any] struct {
 
 	mu      sync.Mutex
 	flights map[string]*flight[T]
+	landed  uint64 // flights that have ended
 	stopped bool
 	loads   sync.WaitGroup
 }
@@ -90,13 +93,14 @@ type kept[T any] struct {
 // of them goes away; each waits until its own ctx ends. A cache that is away is
 // as good as an empty one. A load that panics is an error.
 func (t *Through[T]) Get(ctx context.Context, key string, load func(context.Context) (T, error)) (Found[T], error) {
+	landed := t.hasLanded()
 	if found, ok := t.look(ctx, key); ok {
 		if t.now().Sub(found.LoadedAt) >= t.fresh(found) && t.mayRefresh(ctx, key) {
-			_, _ = t.begin(ctx, key, load) // whether it can or not, there is an answer
+			_, _ = t.begin(ctx, key, load, nil) // whether it can or not, there is an answer
 		}
 		return t.answer(found, true)
 	}
-	loading, err := t.begin(ctx, key, load)
+	loading, err := t.begin(ctx, key, load, &landed)
 	if err != nil {
 		return Found[T]{}, err
 	}
@@ -113,27 +117,39 @@ func (t *Through[T]) Get(ctx context.Context, key string, load func(context.Cont
 
 // Forget removes the values of keys, also those that are being loaded.
 func (t *Through[T]) Forget(ctx context.Context, keys ...string) error {
-	t.mu.Lock()
-	for _, key := range keys {
-		if loading := t.flights[key]; loading != nil {
-			loading.forgotten = true
-			delete(t.flights, key)
-		}
-	}
-	t.mu.Unlock()
+	t.Drop(Notice{Keys: keys})
 	return t.cache.Delete(ctx, keys...)
 }
 
 // ForgetAll is Forget for every key. It clears the whole cache, also of what
 // others keep in it.
 func (t *Through[T]) ForgetAll(ctx context.Context) error {
-	t.mu.Lock()
-	for key, loading := range t.flights {
-		loading.forgotten = true
-		delete(t.flights, key)
-	}
-	t.mu.Unlock()
+	t.Drop(Notice{All: true})
 	return t.cache.Clear(ctx)
+}
+
+// Drop does what a notice asks for with the loads that are going on: what they
+// read before it is not kept. The cache itself it leaves alone.
+func (t *Through[T]) Drop(notice Notice) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	keys := notice.Keys
+	if notice.All {
+		keys = slices.Collect(maps.Keys(t.flights))
+	}
+	for _, key := range keys {
+		if loading := t.flights[key]; loading != nil {
+			loading.forgotten = true
+			delete(t.flights, key)
+		}
+	}
+}
+
+// hasLanded counts the loads that have ended.
+func (t *Through[T]) hasLanded() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.landed
 }
 
 func (t *Through[T]) answer(k kept[T], hit bool) (Found[T], error) {

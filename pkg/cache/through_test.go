@@ -147,8 +147,10 @@ func TestThroughLoadsOnceForAll(t *testing.T) {
 func TestThroughForgetsWhatIsBeingLoaded(t *testing.T) {
 	t.Parallel()
 	for name, forget := range map[string]func(*fixture) error{
-		"by its key": func(f *fixture) error { return f.Forget(t.Context(), "key") },
-		"with all":   func(f *fixture) error { return f.ForgetAll(t.Context()) },
+		"by its key":             func(f *fixture) error { return f.Forget(t.Context(), "key") },
+		"with all":               func(f *fixture) error { return f.ForgetAll(t.Context()) },
+		"by a notice of its key": func(f *fixture) error { f.Drop(cache.Notice{Keys: []string{"other", "key"}}); return nil },
+		"by a notice of all":     func(f *fixture) error { f.Drop(cache.Notice{All: true}); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -237,5 +239,89 @@ func TestThroughStopCancelsLoads(t *testing.T) {
 	all.Wait()
 	if _, err := f.Get(t.Context(), "other", f.load); !errors.Is(err, lifecycle.ErrStopped) {
 		t.Errorf("Get after Stop = %v", err)
+	}
+}
+
+// slowToMiss is a cache in which a caller that missed is held up.
+type slowToMiss struct {
+	cache.Cache
+	missed func()
+}
+
+func (s *slowToMiss) Get(ctx context.Context, key string) ([]byte, error) {
+	value, err := s.Cache.Get(ctx, key)
+	if err != nil {
+		s.missed()
+	}
+	return value, err
+}
+
+// TestThroughLoadsOnceForOneThatWasLate: a load ends after a caller has looked into
+// the cache, and before it asks whether somebody loads.
+func TestThroughLoadsOnceForOneThatWasLate(t *testing.T) {
+	t.Parallel()
+	slow := &slowToMiss{Cache: memory(t, cache.MemoryOptions{})}
+	f := cache.NewThrough[int](slow, policy, nil, nil)
+	var loads atomic.Int64
+	load := func(context.Context) (int, error) { return int(loads.Add(1)), nil }
+	slow.missed = func() {
+		slow.missed = func() {}
+		if got, err := f.Get(t.Context(), "key", load); err != nil || got.Value != 1 {
+			t.Errorf("the quick one got %+v, %v", got, err)
+		}
+	}
+	if got, err := f.Get(t.Context(), "key", load); err != nil || got.Value != 1 {
+		t.Errorf("the late one got %+v, %v", got, err)
+	}
+	if n := loads.Load(); n != 1 {
+		t.Errorf("%d loads for two callers", n)
+	}
+}
+
+// TestThroughRefreshesOnceForAllProcesses that share a cache, each time that a
+// value is stale.
+func TestThroughRefreshesOnceForAllProcesses(t *testing.T) {
+	t.Parallel()
+	// A mark that was not released would hold refreshes up for a minute.
+	policy := cache.Policy{Fresh: time.Second, Stale: time.Hour, LoadTimeout: time.Minute}
+	clock := clockwork.NewFakeClock()
+	shared := memory(t, cache.MemoryOptions{Now: clock.Now})
+	var processes [2]*cache.Through[int]
+	for i := range processes {
+		processes[i] = cache.NewThrough[int](shared, policy, clock.Now, nil)
+	}
+	var loads atomic.Int64
+	gate := make(chan struct{}, 1)
+	load := func(context.Context) (int, error) {
+		<-gate
+		return int(loads.Add(1)), nil
+	}
+	settle := func() {
+		for _, p := range processes {
+			if err := errors.Join(p.Stop(t.Context()), p.Start(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	get := func(want int) {
+		t.Helper()
+		for i, p := range processes {
+			if found, err := p.Get(t.Context(), "key", load); err != nil || found.Value != want {
+				t.Errorf("process %d: %+v, %v; want %d", i, found, err, want)
+			}
+		}
+	}
+	gate <- struct{}{}
+	get(1)
+	for round := 1; round <= 3; round++ {
+		clock.Advance(policy.Fresh)
+		get(round) // stale for both, and one refreshes
+		get(round)
+		gate <- struct{}{}
+		settle()
+		if n := loads.Load(); n != int64(round)+1 {
+			t.Fatalf("%d loads after %d refreshes, want one more", n, round)
+		}
+		get(round + 1)
 	}
 }

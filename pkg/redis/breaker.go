@@ -59,6 +59,9 @@ func (b breaker) guard(ctx context.Context, send func(context.Context) error) er
 	if ctx.Value(guarded{}) != nil {
 		return send(ctx)
 	}
+	if err := ctx.Err(); err != nil { // a caller without any time says nothing about Redis
+		return err
+	}
 	_, err := b.state.Execute(func() (struct{}, error) {
 		return struct{}{}, send(context.WithValue(ctx, guarded{}, true))
 	})
@@ -85,8 +88,9 @@ func (b breaker) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // ProcessPipelineHook implements redis.Hook.
 func (b breaker) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		err := b.guard(ctx, func(ctx context.Context) error { return next(ctx, cmds) })
-		if errors.Is(err, ErrAway) {
+		sent := false
+		err := b.guard(ctx, func(ctx context.Context) error { sent = true; return next(ctx, cmds) })
+		if err != nil && !sent {
 			for _, cmd := range cmds {
 				cmd.SetErr(err)
 			}

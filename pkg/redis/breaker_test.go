@@ -75,6 +75,8 @@ func TestAnswersAreNoOutage(t *testing.T) {
 	client, _ := throughProxy(t)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
 	eventually(t, "an answer", func() bool { return ping(t, client) == nil })
 	for range 10 {
 		_ = client.Get(t.Context(), "no such key").Err()
@@ -83,6 +85,19 @@ func TestAnswersAreNoOutage(t *testing.T) {
 	}
 	if err := ping(t, client); errors.Is(err, redis.ErrAway) {
 		t.Errorf("after answers: %v", err)
+	}
+	for range 10 { // in a row, as failures must be that open it
+		if err := client.Ping(late).Err(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("without time: %v", err)
+		}
+		pipe := client.Pipeline()
+		get := pipe.Get(late, "k")
+		if _, err := pipe.Exec(late); err == nil || get.Err() == nil {
+			t.Errorf("a pipeline without time gave %v, its command %v", err, get.Err())
+		}
+	}
+	if err := ping(t, client); errors.Is(err, redis.ErrAway) {
+		t.Errorf("after callers without time: %v", err)
 	}
 }
 

@@ -124,12 +124,17 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	if err != nil {
 		return nil, errors.Join(err, client.Close(ctx))
 	}
-	counts := cache.NewThrough[queue.Counts](cached.cache, jobs.CountPolicy, time.Now, log)
+	counts := cache.NewThrough[queue.Counts](cached.cache, jobs.CountPolicy, clock.Now, log)
 	queueRoutes := jobs.NewHandler(producer, store, counts, registry, definitions, zone)
 	board := leaderboard.New(leaderboard.Options{
 		Store: leaderboardmongo.New(database, client.Reports(), client.Capabilities().AggregationAvg),
 		Cache: cached.cache, TTL: time.Duration(cfg.CacheTTL) * time.Second, Now: clock.Now, Log: log,
 	})
+
+	drop := func(notice cache.Notice) { // what is being loaded, when the cache is told to forget
+		counts.Drop(notice)
+		board.Drop(notice)
+	}
 
 	accounts := authmongo.New(database, clock.Now, log)
 	authRoutes, err := auth.NewService(accounts, accounts, tokens(cfg, clock), auth.NewPasswords(cfg.BcryptRounds),
@@ -146,12 +151,15 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 
 	p.probes.Database, p.probes.DatabaseName, p.probes.Target = client, database.Name(), client.Target()
 	p.probes.Jobs, p.probes.Storage, p.probes.CacheDegraded = queueRoutes.Health, storage, cached.degraded
-	hears, subscribed := cached.listen(authRoutes.Forget)
+	hears, subscribed := cached.listen(func(ctx context.Context, notice cache.Notice) {
+		drop(notice)
+		authRoutes.Forget(ctx, notice)
+	})
 	p.probes.Subscribed = subscribed
-	p.probes.Memory = func(ctx context.Context) cache.Layer { return cached.memory.Stats(ctx).Layers[0] }
+	p.probes.Memory = func(context.Context) cache.Layer { return cached.memory.Counters() }
 	probes := health.NewHandler(p.probes)
 	state := system.NewHandler(system.Parts{
-		Database: client, Alive: probes.Alive, Cache: cached.cache, Board: board, Fleet: registry, Instance: instance, Parent: p.child.Status,
+		Database: client, Alive: probes.Alive, Cache: cached.cache, Drop: drop, Board: board, Fleet: registry, Instance: instance, Parent: p.child.Status,
 		Storage: storage, Environment: cfg.Environment, Now: clock.Now, StartedAt: p.probes.StartedAt, Log: log,
 	})
 	routes, err := server.Routes(p.routing, probes, authRoutes, queueRoutes, state, uploadRoutes, reports.NewHandler(reportsmongo.New(database)))

@@ -37,12 +37,11 @@ func newCaches(cfg config.Config, client *redis.Client, namespace string, log *s
 	if err != nil {
 		return caches{}, err
 	}
-	inMemory := func() cache.Layer { return memory.Stats(context.Background()).Layers[0] }
 	if client == nil {
 		return caches{
 			cache: memory, memory: memory, degraded: func() bool { return false },
 			listen: func(func(context.Context, cache.Notice)) (lifecycle.Service, func() bool) { return hooks{}, nil },
-			layers: func() []cache.Layer { return []cache.Layer{inMemory()} },
+			layers: func() []cache.Layer { return []cache.Layer{memory.Counters()} },
 		}, nil
 	}
 	shared := rediscache.New(client, "etrainer:cache:"+namespace+":", 0)
@@ -59,7 +58,7 @@ func newCaches(cfg config.Config, client *redis.Client, namespace string, log *s
 		layers: func() []cache.Layer {
 			counters := shared.Counters()
 			counters.Available = !both.Degraded()
-			return []cache.Layer{counters, inMemory()}
+			return []cache.Layer{counters, memory.Counters()}
 		},
 	}, nil
 }

@@ -14,7 +14,7 @@ import (
 var CountPolicy = cache.Policy{Fresh: 3 * time.Second, Stale: 10 * time.Minute, LoadTimeout: time.Minute}
 
 // counts come through the cache, so that a request costs the database the same
-// whatever the number of jobs. Only the first ever waits.
+// whatever the number of jobs. Only the first after a long silence waits.
 func (h *Handler) counts(ctx context.Context) (cache.Found[queue.Counts], error) {
 	if h.cached == nil {
 		counts, err := h.store.Counts(ctx)

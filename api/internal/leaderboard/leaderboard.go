@@ -134,6 +134,9 @@ func (b *Board) Top(ctx context.Context) (cache.Found[Snapshot], error) {
 	}
 }
 
+// Drop does what a cache.Notice asks for with what is being read for the cache.
+func (b *Board) Drop(notice cache.Notice) { b.cached.Drop(notice) }
+
 // want asks for a new snapshot; asking twice is asking once.
 func (b *Board) want() {
 	select {

@@ -18,15 +18,16 @@ type layer struct {
 	KeysAtLeast bool    `json:"keysAtLeast"` // there are more keys than were counted
 	Hits        int64   `json:"hits"`
 	Misses      int64   `json:"misses"`
-	HitRate     float64 `json:"hitRate"` // 0 to 1
-	Evictions   int64   `json:"evictions"`
+	HitRate     float64 `json:"hitRate"`   // 0 to 1
+	Evictions   *int64  `json:"evictions"` // in Redis those of the whole server; nil = it does not tell
 	Errors      int64   `json:"errors"`
 }
 
 type cacheReply struct {
 	Memory layer `json:"memory"`
 	Redis  layer `json:"redis"`
-	// Total is over both: each request asks one of them.
+	// Total is over both: each request asks one of them. Evictions are those of
+	// memory.
 	Total     layer       `json:"total"`
 	Timestamp web.Instant `json:"timestamp"`
 }
@@ -48,10 +49,14 @@ func viewLayer(l cache.Layer) layer {
 	if !l.Available {
 		status = "unavailable"
 	}
-	return layer{
+	view := layer{
 		Status: status, Keys: l.Entries, KeysAtLeast: l.EntriesAtLeast, Hits: l.Hits, Misses: l.Misses,
-		HitRate: l.HitRate(), Evictions: l.Evictions, Errors: l.Errors,
+		HitRate: l.HitRate(), Errors: l.Errors,
 	}
+	if l.Evictions >= 0 {
+		view.Evictions = &l.Evictions
+	}
+	return view
 }
 
 type cacheClearReply struct {
@@ -61,6 +66,9 @@ type cacheClearReply struct {
 
 func (h *Handler) cacheClear(c *gin.Context) error {
 	ctx := c.Request.Context()
+	if h.parts.Drop != nil {
+		h.parts.Drop(cache.Notice{All: true}) // what is being loaded is older than this
+	}
 	if err := h.parts.Cache.Clear(ctx); err != nil {
 		return err
 	}

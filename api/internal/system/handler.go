@@ -30,6 +30,9 @@ type Parts struct {
 	// who ask: /health has no limit.
 	Alive func(ctx context.Context) error
 	Cache cache.Cache
+	// Drop tells those who load values for the cache what not to keep; nil = nobody
+	// does.
+	Drop  func(cache.Notice)
 	Board *leaderboard.Board
 	Fleet fleet.Registry
 	// Instance is the id of this process in the fleet.

@@ -129,6 +129,15 @@ func TestConformance(t *testing.T) {
 			return c
 		})
 	})
+	t.Run("with the shared one away", func(t *testing.T) {
+		t.Parallel()
+		cachetest.Run(t, func(t *testing.T) cache.Cache {
+			c, shared := newCache(t, nil)
+			shared.set(true)
+			_ = c.Delete(t.Context(), "any") // it finds out
+			return c
+		})
+	})
 }
 
 func TestMemoryServesWhileTheSharedCacheIsAway(t *testing.T) {
@@ -214,15 +223,39 @@ func TestDeletesOfAnOutageArePaid(t *testing.T) {
 	}
 }
 
-// A caller that goes away says nothing about the shared cache.
-func TestACancelledCallerIsNoOutage(t *testing.T) {
+// A caller that goes away, or has no time left, says nothing about the shared
+// cache.
+func TestACallerThatGivesUpIsNoOutage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.shared.set(true)
-	ctx, cancel := context.WithCancel(t.Context())
+	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, _ = f.Get(ctx, "a")
-	if f.Degraded() {
-		t.Error("a cancelled request made it degraded")
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	for name, ctx := range map[string]context.Context{"cancelled": cancelled, "late": late} {
+		_, _ = f.Get(ctx, "a")
+		if f.Degraded() {
+			t.Errorf("a request that is %s made it degraded", name)
+		}
 	}
+}
+
+// What another process has written counts, and not what this one remembers.
+func TestTheSharedCacheCountsFirst(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	if err := f.shared.Memory.Set(t.Context(), "theirs", []byte("1"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	f.has(t, "theirs", "1")
+	f.set(t, "both", "old")
+	if err := f.shared.Memory.Set(t.Context(), "both", []byte("new"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	f.has(t, "both", "new")
+	if err := f.shared.Memory.Delete(t.Context(), "both"); err != nil {
+		t.Fatal(err)
+	}
+	f.has(t, "both", "")
 }

@@ -2,7 +2,6 @@ package fallback
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -84,10 +83,10 @@ func (c *Cache) answered(ctx context.Context) {
 	}
 }
 
-// failed leaves the shared cache alone for a while. A caller who went away says
-// nothing about it.
+// failed leaves the shared cache alone for a while. A caller who went away, or has
+// no time left, says nothing about it.
 func (c *Cache) failed(ctx context.Context, err error) {
-	if errors.Is(ctx.Err(), context.Canceled) {
+	if ctx.Err() != nil {
 		return
 	}
 	c.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -89,7 +90,8 @@ func (c *Cache) Add(ctx context.Context, key string, value []byte, ttl time.Dura
 	return err == nil, c.failed("add", err)
 }
 
-// Delete implements cache.Cache, and tells the other processes.
+// Delete implements cache.Cache, and tells the other processes. The marks of
+// loads are nothing to them.
 func (c *Cache) Delete(ctx context.Context, keys ...string) error {
 	if len(keys) == 0 {
 		return nil
@@ -100,11 +102,15 @@ func (c *Cache) Delete(ctx context.Context, keys ...string) error {
 	for i, key := range keys {
 		names[i] = c.prefix + key
 	}
-	removed, err := c.client.Unlink(ctx, names...).Result()
-	if err != nil || removed == 0 {
+	if err := c.client.Unlink(ctx, names...).Err(); err != nil {
 		return c.failed("delete", err)
 	}
-	return c.announce(ctx, cache.Notice{Keys: keys})
+	// A key that is no longer in Redis may still be in a memory.
+	told := slices.DeleteFunc(slices.Clone(keys), cache.IsMark)
+	if len(told) == 0 {
+		return nil
+	}
+	return c.announce(ctx, cache.Notice{Keys: told})
 }
 
 // Clear implements cache.Cache, and tells the other processes. It looks at
@@ -174,18 +180,21 @@ func (c *Cache) failed(what string, err error) error {
 	return fmt.Errorf("redis cache: %s: %w", what, err)
 }
 
-// Counters is what this process counted, without asking Redis. Entries are -1:
-// not known.
+// Counters is what this process counted, without asking Redis. Entries and
+// evictions are -1: not known.
 func (c *Cache) Counters() cache.Layer {
-	return cache.Layer{Name: cache.LayerRedis, Available: true, Entries: -1, Hits: c.hits.Load(), Misses: c.misses.Load(), Errors: c.failures.Load()}
+	return cache.Layer{
+		Name: cache.LayerRedis, Available: true, Entries: -1, Evictions: -1,
+		Hits: c.hits.Load(), Misses: c.misses.Load(), Errors: c.failures.Load(),
+	}
 }
 
 // Stats implements cache.Cache. Entries are counted up to twenty thousand keys
-// of the server.
+// of the server. Evictions are those of the whole server: it does not tell whose.
 func (c *Cache) Stats(ctx context.Context) cache.Stats {
 	ctx, cancel := context.WithTimeout(ctx, 4*c.timeout)
 	defer cancel()
-	layer := cache.Layer{Name: cache.LayerRedis, Available: true}
+	layer := cache.Layer{Name: cache.LayerRedis, Available: true, Evictions: -1, EvictionsOfServer: true}
 	err := c.scan(ctx, maxCounted, func(keys []string) error {
 		layer.Entries += int64(len(keys))
 		return nil
@@ -204,17 +213,18 @@ func (c *Cache) Stats(ctx context.Context) cache.Stats {
 	return cache.Stats{Layers: []cache.Layer{layer}}
 }
 
-// evictions asks the server; one that does not tell has none.
+// evictions asks the server; -1 = it does not tell.
 func (c *Cache) evictions(ctx context.Context) int64 {
 	info, err := c.client.Info(ctx, "stats").Result()
 	if err != nil {
-		return 0
+		return -1
 	}
 	for line := range strings.Lines(info) {
 		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "evicted_keys:"); ok {
-			n, _ := strconv.ParseInt(value, 10, 64) // 0 where it is no number
-			return n
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+				return n
+			}
 		}
 	}
-	return 0
+	return -1
 }

@@ -2,6 +2,7 @@ package rediscache_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -200,4 +201,58 @@ func TestListenerIsAService(t *testing.T) {
 	lifecycletest.Stress(t, func() lifecycle.Service {
 		return rediscache.NewListener(rediscache.New(client, mongotest.Name(t), patience), func(context.Context, cache.Notice) {}, nil)
 	})
+}
+
+// told is a hook that answers INFO in place of the server.
+type told struct{ info string }
+
+func (told) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (told) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h told) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		text, ok := cmd.(*redis.StringCmd)
+		if !ok || cmd.Name() != "info" {
+			return next(ctx, cmd)
+		}
+		if h.info == "" {
+			return errors.New("ERR unknown command")
+		}
+		text.SetVal(h.info)
+		return nil
+	}
+}
+
+// The server tells what it has evicted of all its users. What it does not tell is
+// not known, and not nothing.
+func TestEvictionsAreThoseOfTheServer(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		info string
+		want int64
+	}{
+		"some":         {"# Stats\r\nexpired_keys:7\r\nevicted_keys:12\r\nkeyspace_hits:3\r\n", 12},
+		"none":         {"# Stats\r\nevicted_keys:0\r\n", 0},
+		"not told":     {"# Stats\r\nexpired_keys:7\r\n", -1},
+		"no number":    {"# Stats\r\nevicted_keys:many\r\n", -1},
+		"refused":      {"", -1},
+		"another name": {"# Stats\r\ntotal_evicted_keys:5\r\n", -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := connect(t, "")
+			client.AddHook(told{test.info})
+			stats := rediscache.New(client, mongotest.Name(t), patience).Stats(t.Context())
+			layer, _ := stats.Layer(cache.LayerRedis)
+			if layer.Evictions != test.want || !layer.EvictionsOfServer || !layer.Available {
+				t.Errorf("evictions %d of the server %t, want %d: %+v", layer.Evictions, layer.EvictionsOfServer, test.want, layer)
+			}
+			if total := stats.Total().Evictions; total != 0 {
+				t.Errorf("%d of them count as ours", total)
+			}
+		})
+	}
 }

@@ -43,6 +43,47 @@ func startReplica(t *testing.T, prefix string) replica {
 	return replica{fallback.New(shared, memory, nil, nil), memory, heard}
 }
 
+// A value that one replica keeps is found by the others, also where theirs is older.
+func TestReplicasShareTheirValues(t *testing.T) {
+	t.Parallel()
+	prefix := mongotest.Name(t)
+	here, there := startReplica(t, prefix), startReplica(t, prefix)
+	for _, value := range []string{"old", "new"} {
+		if err := here.Set(t.Context(), "leaderboard", []byte(value), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := there.Get(t.Context(), "leaderboard"); err != nil || string(got) != value {
+			t.Errorf("the other replica finds %q, %v; want %q", got, err, value)
+		}
+		if err := there.memory.Set(t.Context(), "leaderboard", []byte("old"), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A key that Redis has lost may be in a memory, from which it would come back
+// when Redis goes away.
+func TestADeleteOfWhatRedisLostReachesAllReplicas(t *testing.T) {
+	t.Parallel()
+	prefix := mongotest.Name(t)
+	here, there := startReplica(t, prefix), startReplica(t, prefix)
+	if err := there.memory.Set(t.Context(), "leaderboard", []byte("old"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if err := here.Delete(t.Context(), "leaderboard:loading"); err != nil { // nothing to them
+		t.Fatal(err)
+	}
+	if err := here.Delete(t.Context(), "leaderboard", "leaderboard:loading"); err != nil {
+		t.Fatal(err)
+	}
+	if n := next(t, there.heard); n.All || len(n.Keys) != 1 || n.Keys[0] != "leaderboard" {
+		t.Errorf("the other replica was told %+v", n)
+	}
+	if value, err := there.memory.Get(t.Context(), "leaderboard"); !errors.Is(err, cache.ErrMiss) {
+		t.Errorf("its memory has %q, %v", value, err)
+	}
+}
+
 // A clear in one replica empties Redis and the memory of every replica: what is
 // left in a memory would come back when Redis goes away.
 func TestAClearReachesAllReplicas(t *testing.T) {
