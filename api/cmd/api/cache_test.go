@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 )
 
@@ -68,12 +66,7 @@ func (p *program) untilCached(t *testing.T, token, what string, good func(layers
 //
 //nolint:paralleltest // it sets the environment
 func TestACacheIsClearedEverywhere(t *testing.T) {
-	options, err := redis.ParseURL(mongotest.RedisURL(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
+	client := redisClient(t)
 	db := mongotest.Database(t)
 	mongotest.Migrate(t, db)
 	others := []string{"etrainer:limit:" + db.Name(), "foreign:" + db.Name()}

@@ -154,16 +154,22 @@ func TestRedisGoesAway(t *testing.T) {
 	}
 }
 
-// TestALogoutIsPublished to the other replicas.
-//
-//nolint:paralleltest // it sets the environment
-func TestALogoutIsPublished(t *testing.T) {
+func redisClient(t *testing.T) *redis.Client {
+	t.Helper()
 	options, err := redis.ParseURL(mongotest.RedisURL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := redis.NewClient(options)
 	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// TestALogoutIsPublished to the other replicas.
+//
+//nolint:paralleltest // it sets the environment
+func TestALogoutIsPublished(t *testing.T) {
+	client := redisClient(t)
 	db := mongotest.Database(t)
 	mongotest.Migrate(t, db)
 	notices := client.Subscribe(t.Context(), "etrainer:cache:"+db.Name()+":forget")

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/etrainer/backend/tools/bench/internal/engine"
-	"github.com/etrainer/backend/tools/bench/internal/ours"
 	"github.com/etrainer/backend/tools/bench/internal/process"
 	"github.com/etrainer/backend/tools/bench/internal/report"
 )
@@ -46,15 +45,7 @@ func (b *Bench) commands(ctx context.Context, db *engine.Database) ([]report.Row
 	if err != nil {
 		return nil, err
 	}
-	store, err := ours.NewStore(ctx, db)
-	if err != nil {
-		return nil, err
-	}
-	requests, err := ours.Requests(httpBacklog)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := store.Enqueue(ctx, requests...); err != nil {
+	if err := fillQueue(ctx, db); err != nil {
 		return nil, err
 	}
 	full, err := b.pages(ctx, db)

@@ -214,10 +214,6 @@ func (s *side) row(what, settings string) report.Row {
 // become slower.
 func (b *Bench) healthByBacklog(ctx context.Context, db *engine.Database, api site) ([]report.Row, error) {
 	settings := fmt.Sprintf("%d connections over loopback for %s; what is seen serves all who ask within a second", httpConnections, httpTime)
-	store, err := ours.NewStore(ctx, db)
-	if err != nil {
-		return nil, err
-	}
 	if err := emptyQueue(ctx, db); err != nil {
 		return nil, err
 	}
@@ -225,11 +221,7 @@ func (b *Bench) healthByBacklog(ctx context.Context, db *engine.Database, api si
 	if err != nil {
 		return nil, err
 	}
-	requests, err := ours.Requests(httpBacklog)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := store.Enqueue(ctx, requests...); err != nil {
+	if err := fillQueue(ctx, db); err != nil {
 		return nil, err
 	}
 	full, fullP99, err := load(ctx, api, get("/health"))
@@ -250,4 +242,18 @@ func emptyQueue(ctx context.Context, db *engine.Database) error {
 		return fmt.Errorf("empty the queue: %w", err)
 	}
 	return mongodb.PrepareSchema(ctx, db.Database(), "")
+}
+
+// fillQueue queues the jobs of a long backlog.
+func fillQueue(ctx context.Context, db *engine.Database) error {
+	store, err := ours.NewStore(ctx, db)
+	if err != nil {
+		return err
+	}
+	requests, err := ours.Requests(httpBacklog)
+	if err != nil {
+		return err
+	}
+	_, err = store.Enqueue(ctx, requests...)
+	return err
 }
