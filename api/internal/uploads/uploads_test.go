@@ -2,7 +2,9 @@ package uploads_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -90,7 +92,10 @@ func (f *fixture) one(t *testing.T, route string, p part) map[string]any {
 func (f *fixture) left(t *testing.T) (files int, records int64) {
 	t.Helper()
 	err := filepath.Walk(f.dir, func(_ string, info os.FileInfo, err error) error {
-		if err == nil && !info.IsDir() {
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // it was removed while this looks
+			return nil
+		case err == nil && !info.IsDir():
 			files++
 		}
 		return err

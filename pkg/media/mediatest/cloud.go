@@ -188,6 +188,7 @@ func (c *Cloud) post(w http.ResponseWriter, r *http.Request, rest string, mood M
 		return
 	}
 	if c.act(w, r, resource, action, fields, size) {
+		_, _ = io.Copy(io.Discard, r.Body) // what is after the form: before its end nobody notices that the client leaves
 		<-r.Context().Done()
 	}
 }
