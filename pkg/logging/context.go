@@ -9,7 +9,8 @@ import (
 type contextKey struct{}
 
 // With returns a context whose attributes stand on every line that is logged
-// with it or with its children. Its own come after those of ctx.
+// with it or with its children, after those of the line. Its own come after those
+// of ctx.
 func With(ctx context.Context, attrs ...slog.Attr) context.Context {
 	// Clip makes append copy, so that siblings do not share memory.
 	return context.WithValue(ctx, contextKey{}, append(slices.Clip(From(ctx)), attrs...))

@@ -1,5 +1,5 @@
-// Package logging sets up the log of a program: a *slog.Logger that writes
-// through zap, as JSON or for people.
+// Package logging sets up the log of a program: a *slog.Logger that writes JSON,
+// or lines for people.
 //
 // Three things happen on the way to every line. Attributes put into the
 // context with [With], such as the request id or the job id, are added.

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+	"testing/slogtest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,7 +26,7 @@ import (
 func newLog(t *testing.T) (*slog.Logger, func() map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
-	log, _, err := logging.New(logging.Options{Out: &out, Level: "debug"})
+	log, err := logging.New(logging.Options{Out: &out, Level: "debug"})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
@@ -45,15 +47,12 @@ func newLog(t *testing.T) (*slog.Logger, func() map[string]any) {
 func TestJSONLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log, sync, err := logging.New(logging.Options{Out: &out, Service: "worker", Version: "v1"})
+	log, err := logging.New(logging.Options{Out: &out, Service: "worker", Version: "v1"})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
 	log.Debug("not written")
 	log.Warn("job failed", slog.String("job_name", "send-email"), slog.Duration("took", 1500*time.Millisecond), slog.Int("attempt", 2))
-	if err := sync(); err != nil {
-		t.Errorf("sync: %v", err)
-	}
 	var line map[string]any
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatalf("not one JSON line: %v\n%s", err, out.String())
@@ -74,12 +73,12 @@ func TestJSONLine(t *testing.T) {
 func TestConsoleLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log, _, err := logging.New(logging.Options{Out: &out, Format: logging.FormatFor("development"), Service: "worker", Version: "v1"})
+	log, err := logging.New(logging.Options{Out: &out, Format: logging.FormatFor("development"), Service: "worker", Version: "v1"})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
 	log.Info("running", slog.Int("port", 8080))
-	if got := out.String(); !strings.HasSuffix(got, "INFO  running  {\"port\": 8080}\n") {
+	if got := out.String(); !strings.HasSuffix(got, " INFO running port=8080\n") {
 		t.Errorf("line = %q", got)
 	}
 }
@@ -90,7 +89,7 @@ func TestOptions(t *testing.T) {
 		t.Errorf("format in production = %q", got)
 	}
 	for _, level := range []string{"debug", "INFO", "Warn", "error", ""} {
-		if _, _, err := logging.New(logging.Options{Level: level}); err != nil {
+		if _, err := logging.New(logging.Options{Level: level}); err != nil {
 			t.Errorf("level %q: %v", level, err)
 		}
 	}
@@ -99,7 +98,7 @@ func TestOptions(t *testing.T) {
 		`log format "xml" is unknown: use json or console`:            {Format: "xml"},
 	}
 	for want, options := range tests {
-		if _, _, err := logging.New(options); err == nil || err.Error() != want {
+		if _, err := logging.New(options); err == nil || err.Error() != want {
 			t.Errorf("error = %v, want %q", err, want)
 		}
 	}
@@ -109,7 +108,7 @@ func TestLevels(t *testing.T) {
 	t.Parallel()
 	for at, want := range map[string]string{"debug": "dIWE", "info": "IWE", "warn": "WE", "error": "E"} {
 		var out bytes.Buffer
-		log, _, err := logging.New(logging.Options{Out: &out, Level: at, Format: logging.FormatConsole})
+		log, err := logging.New(logging.Options{Out: &out, Level: at, Format: logging.FormatConsole})
 		if err != nil {
 			t.Fatalf("New: %v", err)
 		}
@@ -214,51 +213,70 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-func TestSync(t *testing.T) {
+// TestHandler holds the JSON log to the rules of log/slog.
+func TestHandler(t *testing.T) {
 	t.Parallel()
-	t.Run("pipe", func(t *testing.T) {
-		t.Parallel()
-		reader, writer, err := os.Pipe()
+	var out *bytes.Buffer
+	slogtest.Run(t, func(t *testing.T) slog.Handler { //nolint:thelper // it makes the handler
+		out = &bytes.Buffer{}
+		log, err := logging.New(logging.Options{Out: out})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer reader.Close()
-		defer writer.Close()
-		_, sync, err := logging.New(logging.Options{Out: writer})
-		if err != nil {
-			t.Fatalf("New: %v", err)
+		return log.Handler()
+	}, func(t *testing.T) map[string]any { //nolint:thelper // it reads what was written
+		var line map[string]any
+		if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+			t.Fatalf("not one JSON line: %v\n%s", err, out.String())
 		}
-		if err := sync(); err != nil {
-			t.Errorf("sync of a pipe: %v", err)
-		}
-	})
-	t.Run("closed file", func(t *testing.T) {
-		t.Parallel()
-		file, err := os.Create(filepath.Join(t.TempDir(), "log"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, sync, err := logging.New(logging.Options{Out: file})
-		if err != nil {
-			t.Fatalf("New: %v", err)
-		}
-		if err := file.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if err := sync(); !errors.Is(err, os.ErrClosed) {
-			t.Errorf("sync of a closed file = %v, want os.ErrClosed", err)
-		}
+		return line
 	})
 }
 
+func TestOddValues(t *testing.T) {
+	t.Parallel()
+	log, read := newLog(t)
+	log.Log(t.Context(), slog.LevelInfo+2, "a \"quoted\"\nbroken \xff line",
+		slog.Float64("not_a_number", math.NaN()), slog.Uint64("most", math.MaxUint64), slog.Bool("yes", true), slog.Any("nothing", nil),
+		slog.Time("at", time.Date(2026, 1, 2, 3, 4, 5, 6_999_999, time.FixedZone("", 3600))), slog.Any("raw", json.RawMessage(`{"a":1}`)),
+		slog.Any("unwritable", make(chan int)))
+	got := read()
+	if text, _ := got["unwritable"].(string); !strings.Contains(text, "unsupported type") {
+		t.Errorf("unwritable = %v", got["unwritable"])
+	}
+	delete(got, "unwritable")
+	want := map[string]any{
+		"level": "info+2", "msg": "a \"quoted\"\nbroken \ufffd line", "not_a_number": "NaN", "most": float64(math.MaxUint64), "yes": true,
+		"nothing": nil, "at": "2026-01-02T02:04:05.006Z", "raw": map[string]any{"a": 1.0},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+}
+
+func TestConsoleHidesSecretsToo(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log, err := logging.New(logging.Options{Out: &out, Format: logging.FormatConsole})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := logging.With(t.Context(), slog.String("request_id", "r1"), slog.String("token", "hunter2"))
+	log.WithGroup("pool").With(slog.String("secret", "hunter2")).InfoContext(ctx, "dial redis://:hunter2@h", slog.Any("error", errors.New("redis://:hunter2@h is away")))
+	got := out.String()
+	if strings.Contains(got, "hunter2") || !strings.Contains(got, "request_id=r1") {
+		t.Errorf("line = %q", got)
+	}
+}
+
 func BenchmarkLine(b *testing.B) {
-	log, _, err := logging.New(logging.Options{Out: bytes.NewBuffer(make([]byte, 0, 1<<20)), Service: "api"})
+	log, err := logging.New(logging.Options{Out: io.Discard, Service: "api"})
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx := logging.With(b.Context(), slog.String("request_id", "0123456789abcdef"))
 	b.ReportAllocs()
 	for b.Loop() {
-		log.InfoContext(ctx, "request", slog.String("method", "GET"), slog.String("route", "/health"), slog.Int("status", 200), slog.Duration("took", time.Millisecond))
+		log.LogAttrs(ctx, slog.LevelInfo, "request", slog.String("method", "GET"), slog.String("route", "/health"), slog.Int("status", 200), slog.Duration("took", time.Millisecond))
 	}
 }

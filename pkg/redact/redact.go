@@ -45,7 +45,7 @@ var secretWords = []string{
 func Key(name string) bool {
 	count, before, last := 0, "", ""
 	for word := range words(name) {
-		if slices.ContainsFunc(secretWords, func(secret string) bool { return strings.EqualFold(word, secret) }) {
+		if slices.ContainsFunc(secretWords, func(secret string) bool { return len(word) == len(secret) && strings.EqualFold(word, secret) }) {
 			return true
 		}
 		count, before, last = count+1, last, word

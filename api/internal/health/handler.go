@@ -89,14 +89,14 @@ func (h *Handler) Routes(routes gin.IRoutes) {
 }
 
 type rootReply struct {
-	Message   string      `json:"message"`
-	Timestamp web.Instant `json:"timestamp"`
-	Status    string      `json:"status"`
+	Message   string `json:"message"`
+	Timestamp string `json:"timestamp"`
+	Status    string `json:"status"`
 }
 
 func (h *Handler) root(c *gin.Context) error {
 	return web.JSON(c, http.StatusOK, rootReply{
-		Message: "ETrainer Backend API is running!", Timestamp: web.Instant(h.parts.Now()), Status: "healthy",
+		Message: "ETrainer Backend API is running!", Timestamp: web.Instant(h.parts.Now()).String(), Status: "healthy",
 	})
 }
 

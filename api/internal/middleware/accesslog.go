@@ -29,7 +29,7 @@ func logRequest(c *gin.Context, log *slog.Logger, path string, took time.Duratio
 	if !log.Enabled(c.Request.Context(), level) {
 		return
 	}
-	attrs := []slog.Attr{
+	log.LogAttrs(c.Request.Context(), level, "request",
 		slog.String("method", c.Request.Method),
 		slog.String("path", path),
 		slog.String("route", c.FullPath()),
@@ -37,11 +37,15 @@ func logRequest(c *gin.Context, log *slog.Logger, path string, took time.Duratio
 		slog.Int("bytes", max(c.Writer.Size(), 0)),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.String("client_ip", c.ClientIP()),
-	}
+		failureOf(c))
+}
+
+// failureOf is why a request failed; empty, and so left out, if it did not.
+func failureOf(c *gin.Context) slog.Attr {
 	if last := c.Errors.Last(); last != nil {
-		attrs = append(attrs, slog.Any("error", last.Err))
+		return slog.Any("error", last.Err)
 	}
-	log.LogAttrs(c.Request.Context(), level, "request", attrs...)
+	return slog.Attr{}
 }
 
 func levelOf(status int, route string) slog.Level {

@@ -61,7 +61,7 @@ const bodyLimit = 1000
 func start(t *testing.T) (*httptest.Server, *journal) {
 	t.Helper()
 	out := &journal{}
-	log, _, err := logging.New(logging.Options{Level: "debug", Out: out})
+	log, err := logging.New(logging.Options{Level: "debug", Out: out})
 	if err != nil {
 		t.Fatal(err)
 	}

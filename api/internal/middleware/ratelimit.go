@@ -117,8 +117,8 @@ func (l limited) take(c *gin.Context, legacy bool) bool {
 	} else {
 		l.policy.set(header)
 		l.most.set(header)
-		header[remainingName] = []string{strconv.Itoa(result.Remaining)}
-		header[resetName] = []string{strconv.FormatInt(reset, 10)}
+		values := [...]string{strconv.Itoa(result.Remaining), strconv.FormatInt(reset, 10)}
+		header[remainingName], header[resetName] = values[0:1:1], values[1:2:2]
 	}
 	if result.Allowed {
 		return true

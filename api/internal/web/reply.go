@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -30,7 +31,9 @@ func Handle(title string, handler Handler) gin.HandlerFunc {
 // JSON answers with a value as JSON. A 200 to a GET carries a weak ETag and
 // becomes 304 when the client has that very answer already, as from Express.
 func JSON(c *gin.Context, status int, value any) error {
-	text, err := encode(value)
+	buffer := buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // there is nothing else in it
+	defer keep(buffer)
+	text, err := encode(buffer, value)
 	if err != nil {
 		return fmt.Errorf("encode the reply: %w", err)
 	}
@@ -44,7 +47,7 @@ func JSON(c *gin.Context, status int, value any) error {
 			return nil
 		}
 	}
-	header.Set("Content-Type", "application/json; charset=utf-8")
+	header["Content-Type"] = jsonType[:1:1]
 	header.Set("Content-Length", strconv.Itoa(len(text)))
 	c.Status(status)
 	_, err = c.Writer.Write(text)
@@ -63,18 +66,35 @@ func FromCache(c *gin.Context, hit bool) {
 	}
 }
 
-// encode writes JSON as JavaScript does: < and & as they are.
-func encode(value any) ([]byte, error) {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
+// jsonType is shared by all replies. Who adds a value gets a copy, since there is
+// no room.
+var jsonType = []string{"application/json; charset=utf-8"}
+
+// buffers are for the texts of replies, until they are sent.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// keep returns a buffer to the others, unless it is one of the few great ones.
+func keep(buffer *bytes.Buffer) {
+	if buffer.Cap() <= 64<<10 {
+		buffer.Reset()
+		buffers.Put(buffer)
+	}
+}
+
+// encode writes JSON as JavaScript does: < and & as they are. The text belongs to
+// the buffer.
+func encode(buffer *bytes.Buffer, value any) ([]byte, error) {
+	encoder := json.NewEncoder(buffer)
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(value)
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err
+	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), err
 }
 
 func etag(text []byte) string {
 	sum := sha256.Sum256(text)
-	return `W/"` + strconv.FormatInt(int64(len(text)), 16) + "-" + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
+	var tag [64]byte
+	t := strconv.AppendInt(append(tag[:0], `W/"`...), int64(len(text)), 16)
+	return string(append(base64.RawURLEncoding.AppendEncode(append(t, '-'), sum[:15]), '"'))
 }
 
 // matches reports whether an If-None-Match header names a tag. Weak and strong
@@ -98,5 +118,8 @@ func (i Instant) MarshalJSON() ([]byte, error) {
 	if time.Time(i).IsZero() {
 		return []byte("null"), nil
 	}
-	return []byte(time.Time(i).UTC().Format(`"2006-01-02T15:04:05.000Z"`)), nil
+	return []byte(`"` + i.String() + `"`), nil
 }
+
+// String is the text in the JSON.
+func (i Instant) String() string { return time.Time(i).UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -77,13 +77,12 @@ func connected(cmd *cobra.Command, within time.Duration, do func(context.Context
 	if err := config.Load(&s, config.Options{}); err != nil {
 		return err
 	}
-	log, flush, err := logging.New(logging.Options{
+	log, err := logging.New(logging.Options{
 		Level: s.LogLevel, Format: logging.FormatFor(s.Environment), Out: cmd.ErrOrStderr(), Service: "migrate", Version: version.Version,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", config.ErrConfig, err)
 	}
-	defer func() { _ = flush() }()
 	options, err := s.Mongo.Options("etrainer-migrate", nil, log)
 	if err != nil {
 		return err
