@@ -2,7 +2,7 @@
 // code: each folder below has one reason to exist, and a package imports its
 // own level or a lower one, never an adapter beside it.
 //
-//	L0  errs lifecycle config logging metrics version      know nothing of jobs
+//	L0  errs lifecycle config logging metrics instant      know nothing of jobs
 //	L1  job schedule catalog                               vocabulary, no I/O
 //	L2  queue wake fleet                                   ports and clients
 //	L3  mongodb queue/mongoqueue wake/rediswake            adapters

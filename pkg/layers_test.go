@@ -19,7 +19,7 @@ const prefix = "github.com/etrainer/backend/"
 // port is an adapter of it, at level 3, and needs no line here.
 var levels = map[string]int{
 	// Level 0 knows nothing of jobs.
-	"redact": 0, "errs": 0, "lifecycle": 0, "config": 0, "logging": 0, "metrics": 0, "version": 0, "drain": 0,
+	"instant": 0, "redact": 0, "errs": 0, "lifecycle": 0, "config": 0, "logging": 0, "metrics": 0, "version": 0, "drain": 0,
 	// Level 1 is vocabulary, without I/O.
 	"job": 1, "schedule": 1, "catalog": 1, "schema": 1, "mediafile": 1,
 	// Level 2 is ports, and what is built on them.

@@ -6,10 +6,9 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-)
 
-// isoMillis is JavaScript's Date.toISOString.
-const isoMillis = "2006-01-02T15:04:05.000Z"
+	"github.com/etrainer/backend/pkg/instant"
+)
 
 // PlainValue turns a BSON value into what encoding/json renders as a Node
 // client expects: ObjectIds as hex, dates as ISO 8601 text in UTC with
@@ -38,7 +37,7 @@ func PlainValue(v bson.RawValue) any {
 		return plain
 	case bson.TypeDateTime:
 		t, _ := v.TimeOK()
-		return t.UTC().Format(isoMillis)
+		return instant.Text(t)
 	case bson.TypeObjectID:
 		id, _ := v.ObjectIDOK()
 		return id.Hex()

@@ -2,7 +2,6 @@ package logging
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -10,12 +9,9 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/etrainer/backend/pkg/instant"
 	"github.com/etrainer/backend/pkg/redact"
 )
-
-// timeLayout has milliseconds. All times are written in UTC, whatever the zone of
-// the machine, so that lines of several machines sort.
-const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
 // jsonHandler writes records as lines of JSON, with their secrets hidden. It is a
 // handler of its own, because that of log/slog takes three times as long as soon
@@ -23,7 +19,8 @@ const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 // attributes of the context come after those of the record.
 type jsonHandler struct {
 	level slog.Level
-	lines zerolog.Logger
+	// lines may wait for others; urgent ones do not.
+	lines, urgent zerolog.Logger
 	// open are the groups that With and WithGroup opened, outermost first. The
 	// first has no name: it is the line itself.
 	open []openGroup
@@ -34,8 +31,8 @@ type openGroup struct {
 	attrs []slog.Attr
 }
 
-func newJSONHandler(out io.Writer, level slog.Level) slog.Handler {
-	return jsonHandler{level: level, lines: zerolog.New(zerolog.SyncWriter(out)), open: make([]openGroup, 1)}
+func newJSONHandler(out *batch, level slog.Level) slog.Handler {
+	return jsonHandler{level: level, lines: zerolog.New(out), urgent: zerolog.New(urgent{out}), open: make([]openGroup, 1)}
 }
 
 func (h jsonHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
@@ -56,6 +53,9 @@ func (h jsonHandler) WithGroup(name string) slog.Handler {
 
 func (h jsonHandler) Handle(ctx context.Context, record slog.Record) error {
 	line := h.lines.Log()
+	if record.Level >= slog.LevelWarn {
+		line = h.urgent.Log()
+	}
 	if !record.Time.IsZero() {
 		addTime(line, slog.TimeKey, record.Time)
 	}
@@ -135,9 +135,11 @@ func addGroup(to *zerolog.Event, name string, attrs []slog.Attr) {
 	}
 }
 
+// addTime writes UTC, whatever the zone of the machine, so that lines of several
+// machines sort.
 func addTime(to *zerolog.Event, key string, t time.Time) {
-	var text [len(timeLayout) + 2]byte
-	to.RawJSON(key, t.UTC().AppendFormat(text[:0], `"`+timeLayout+`"`))
+	var text [32]byte
+	to.RawJSON(key, append(instant.Append(append(text[:0], '"'), t), '"'))
 }
 
 // levelName is the name in small letters, as in the setting of the level.

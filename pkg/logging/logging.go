@@ -37,12 +37,14 @@ func FormatFor(environment string) string {
 	return FormatConsole
 }
 
-// New returns a logger. It writes each line at once, so that nothing is lost with
-// the process. An unknown level or format is an error.
-func New(options Options) (*slog.Logger, error) {
+// New returns a logger, and a function that writes what waits: call it before the
+// program ends. Lines of JSON below the level warn may wait for up to 20
+// milliseconds when there are many; all others are written at once. An unknown
+// level or format is an error.
+func New(options Options) (*slog.Logger, func() error, error) {
 	level, err := parseLevel(options.Level)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out := options.Out
 	if out == nil {
@@ -50,11 +52,12 @@ func New(options Options) (*slog.Logger, error) {
 	}
 	switch options.Format {
 	case FormatJSON, "":
-		return slog.New(newJSONHandler(out, level)).With(marks(options)...), nil
+		lines := &batch{out: out}
+		return slog.New(newJSONHandler(lines, level)).With(marks(options)...), lines.Flush, nil
 	case FormatConsole:
-		return slog.New(newConsoleHandler(out, level)), nil
+		return slog.New(newConsoleHandler(out, level)), func() error { return nil }, nil
 	default:
-		return nil, fmt.Errorf("log format %q is unknown: use %s or %s", options.Format, FormatJSON, FormatConsole)
+		return nil, nil, fmt.Errorf("log format %q is unknown: use %s or %s", options.Format, FormatJSON, FormatConsole)
 	}
 }
 

@@ -11,8 +11,10 @@ import (
 	"math"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/slogtest"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,12 +28,15 @@ import (
 func newLog(t *testing.T) (*slog.Logger, func() map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
-	log, err := logging.New(logging.Options{Out: &out, Level: "debug"})
+	log, flush, err := logging.New(logging.Options{Out: &out, Level: "debug"})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
 	return log, func() map[string]any {
 		t.Helper()
+		if err := flush(); err != nil {
+			t.Errorf("flush: %v", err)
+		}
 		var line map[string]any
 		if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 			t.Fatalf("not one JSON line: %v\n%s", err, out.String())
@@ -47,7 +52,7 @@ func newLog(t *testing.T) (*slog.Logger, func() map[string]any) {
 func TestJSONLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log, err := logging.New(logging.Options{Out: &out, Service: "worker", Version: "v1"})
+	log, _, err := logging.New(logging.Options{Out: &out, Service: "worker", Version: "v1"})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
@@ -73,7 +78,7 @@ func TestJSONLine(t *testing.T) {
 func TestConsoleLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log, err := logging.New(logging.Options{Out: &out, Format: logging.FormatFor("development"), Service: "worker", Version: "v1"})
+	log, _, err := logging.New(logging.Options{Out: &out, Format: logging.FormatFor("development"), Service: "worker", Version: "v1"})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
@@ -89,7 +94,7 @@ func TestOptions(t *testing.T) {
 		t.Errorf("format in production = %q", got)
 	}
 	for _, level := range []string{"debug", "INFO", "Warn", "error", ""} {
-		if _, err := logging.New(logging.Options{Level: level}); err != nil {
+		if _, _, err := logging.New(logging.Options{Level: level}); err != nil {
 			t.Errorf("level %q: %v", level, err)
 		}
 	}
@@ -98,7 +103,7 @@ func TestOptions(t *testing.T) {
 		`log format "xml" is unknown: use json or console`:            {Format: "xml"},
 	}
 	for want, options := range tests {
-		if _, err := logging.New(options); err == nil || err.Error() != want {
+		if _, _, err := logging.New(options); err == nil || err.Error() != want {
 			t.Errorf("error = %v, want %q", err, want)
 		}
 	}
@@ -108,7 +113,7 @@ func TestLevels(t *testing.T) {
 	t.Parallel()
 	for at, want := range map[string]string{"debug": "dIWE", "info": "IWE", "warn": "WE", "error": "E"} {
 		var out bytes.Buffer
-		log, err := logging.New(logging.Options{Out: &out, Level: at, Format: logging.FormatConsole})
+		log, _, err := logging.New(logging.Options{Out: &out, Level: at, Format: logging.FormatConsole})
 		if err != nil {
 			t.Fatalf("New: %v", err)
 		}
@@ -219,7 +224,7 @@ func TestHandler(t *testing.T) {
 	var out *bytes.Buffer
 	slogtest.Run(t, func(t *testing.T) slog.Handler { //nolint:thelper // it makes the handler
 		out = &bytes.Buffer{}
-		log, err := logging.New(logging.Options{Out: out})
+		log, _, err := logging.New(logging.Options{Out: out})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,7 +262,7 @@ func TestOddValues(t *testing.T) {
 func TestConsoleHidesSecretsToo(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log, err := logging.New(logging.Options{Out: &out, Format: logging.FormatConsole})
+	log, _, err := logging.New(logging.Options{Out: &out, Format: logging.FormatConsole})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,8 +274,153 @@ func TestConsoleHidesSecretsToo(t *testing.T) {
 	}
 }
 
+// writes keeps each piece that is written.
+type writes struct {
+	mu     sync.Mutex
+	pieces []string
+	broken error
+}
+
+func (w *writes) Write(piece []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pieces = append(w.pieces, string(piece))
+	return len(piece), w.broken
+}
+
+// messages are the messages in each piece.
+func (w *writes) messages(t *testing.T) (all [][]string) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, piece := range w.pieces {
+		var messages []string
+		for line := range strings.Lines(piece) {
+			var parsed struct{ Msg string }
+			if err := json.Unmarshal([]byte(line), &parsed); err != nil {
+				t.Fatalf("line %q: %v", line, err)
+			}
+			messages = append(messages, parsed.Msg)
+		}
+		all = append(all, messages)
+	}
+	return all
+}
+
+func newWrites(t *testing.T) (*slog.Logger, func() error, *writes) {
+	t.Helper()
+	out := &writes{}
+	log, flush, err := logging.New(logging.Options{Out: out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log, flush, out
+}
+
+func TestManyLinesAreWrittenTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, flush, out := newWrites(t)
+		want := func(want ...[]string) {
+			t.Helper()
+			synctest.Wait()
+			if diff := cmp.Diff(want, out.messages(t)); diff != "" {
+				t.Fatalf("pieces (-want +got):\n%s", diff)
+			}
+		}
+		log.Info("alone")
+		want([]string{"alone"})
+		log.Info("soon after")
+		log.Info("and another")
+		want([]string{"alone"})
+		time.Sleep(20 * time.Millisecond)
+		together := []string{"soon after", "and another"}
+		want([]string{"alone"}, together)
+		log.Info("waits")
+		log.Warn("does not")
+		want([]string{"alone"}, together, []string{"waits", "does not"})
+		time.Sleep(time.Second) // no timer writes it again
+		log.Info("alone again")
+		log.Info("the last")
+		if err := flush(); err != nil {
+			t.Error(err)
+		}
+		want([]string{"alone"}, together, []string{"waits", "does not"}, []string{"alone again"}, []string{"the last"})
+	})
+}
+
+func TestPiecesFitIntoAPipe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, flush, out := newWrites(t)
+		for i := range 100 {
+			log.Info(fmt.Sprint(i), slog.String("text", strings.Repeat("x", 300)))
+		}
+		log.Info("long", slog.String("text", strings.Repeat("x", 10_000)))
+		log.Info("end")
+		if err := flush(); err != nil {
+			t.Error(err)
+		}
+		next := 0
+		for i, messages := range out.messages(t) {
+			if len(out.pieces[i]) > 4096 && len(messages) > 1 {
+				t.Errorf("a piece of %d bytes with %d lines", len(out.pieces[i]), len(messages))
+			}
+			for _, message := range messages {
+				if next < 100 && message != fmt.Sprint(next) {
+					t.Errorf("line %d is %s", next, message)
+				}
+				next++
+			}
+		}
+		if next != 102 || len(out.pieces) > 15 {
+			t.Errorf("%d lines in %d pieces", next, len(out.pieces))
+		}
+	})
+}
+
+func TestLinesOfManyGoroutines(t *testing.T) {
+	t.Parallel()
+	log, flush, out := newWrites(t)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 500 {
+				log.Info("line")
+			}
+		})
+	}
+	all.Wait()
+	if err := flush(); err != nil {
+		t.Error(err)
+	}
+	total := 0
+	for _, messages := range out.messages(t) {
+		total += len(messages)
+	}
+	if total != 4000 {
+		t.Errorf("%d lines, want 4000", total)
+	}
+}
+
+func TestFlushTellsWhatFailed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // so that flush comes before the timer
+		log, flush, out := newWrites(t)
+		log.Info("alone")
+		out.broken = errors.New("no space left")
+		log.Info("waits")
+		if err := flush(); !errors.Is(err, out.broken) {
+			t.Errorf("flush = %v", err)
+		}
+		if err := flush(); err != nil {
+			t.Errorf("flush of nothing = %v", err)
+		}
+	})
+}
+
 func BenchmarkLine(b *testing.B) {
-	log, err := logging.New(logging.Options{Out: io.Discard, Service: "api"})
+	log, _, err := logging.New(logging.Options{Out: io.Discard, Service: "api"})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-)
 
-// instantLayout shows an instant in UTC to the millisecond, as JavaScript does.
-const instantLayout = "2006-01-02T15:04:05.000Z"
+	"github.com/etrainer/backend/pkg/instant"
+)
 
 // Describe says in English when the schedule runs: "every day at 09:00 in
 // Asia/Ho_Chi_Minh", "every 5 minutes". Cron expressions follow clocks, so their
@@ -30,10 +29,10 @@ func (s *Schedule) Describe() string {
 func (l limits) describe() string {
 	var b strings.Builder
 	if !l.start.IsZero() {
-		b.WriteString(", not before " + l.start.UTC().Format(instantLayout))
+		b.WriteString(", not before " + instant.Text(l.start))
 	}
 	if !l.end.IsZero() {
-		b.WriteString(", not after " + l.end.UTC().Format(instantLayout))
+		b.WriteString(", not after " + instant.Text(l.end))
 	}
 	if len(l.skip) > 0 {
 		names := make([]string, len(l.skip))

@@ -25,13 +25,14 @@ func serve(ctx context.Context, stderr io.Writer) (code int) {
 		fmt.Fprintln(stderr, "api:", err)
 		return lifecycle.ExitBadConfig
 	}
-	log, err := logging.New(logging.Options{
+	log, flush, err := logging.New(logging.Options{
 		Level: cfg.Level(), Format: logging.FormatFor(cfg.Environment), Out: stderr, Service: "api", Version: version.Version,
 	})
 	if err != nil {
 		fmt.Fprintln(stderr, "api:", err)
 		return lifecycle.ExitBadConfig
 	}
+	defer func() { _ = flush() }() // there is nowhere to report it
 	redis.LogTo(log)
 	slog.SetDefault(log) //nolint:forbidigo // the SDK of Cloudinary writes through package log
 	child, err := supervise.Inherit()

@@ -18,26 +18,29 @@ func AccessLog(log *slog.Logger, now func() time.Time) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		began := now()
 		path := c.Request.URL.Path
-		defer func() { logRequest(c, log, path, now().Sub(began)) }() // also when a panic cuts the reply off
+		defer func() { logRequest(c, log, path, began, now()) }() // also when a panic cuts the reply off
 		c.Next()
 	}
 }
 
-func logRequest(c *gin.Context, log *slog.Logger, path string, took time.Duration) {
+func logRequest(c *gin.Context, log *slog.Logger, path string, began, now time.Time) {
 	status := c.Writer.Status()
 	level := levelOf(status, c.FullPath())
 	if !log.Enabled(c.Request.Context(), level) {
 		return
 	}
-	log.LogAttrs(c.Request.Context(), level, "request",
+	// Without the place in the program, which nobody asks for and Logger looks up.
+	line := slog.NewRecord(now, level, "request", 0)
+	line.AddAttrs(
 		slog.String("method", c.Request.Method),
 		slog.String("path", path),
 		slog.String("route", c.FullPath()),
 		slog.Int("status", status),
 		slog.Int("bytes", max(c.Writer.Size(), 0)),
-		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
+		slog.Float64("duration_ms", float64(now.Sub(began).Microseconds())/1000),
 		slog.String("client_ip", c.ClientIP()),
 		failureOf(c))
+	_ = log.Handler().Handle(c.Request.Context(), line) // there is nowhere to report it
 }
 
 // failureOf is why a request failed; empty, and so left out, if it did not.

@@ -27,8 +27,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // journal is a log that tests read.
 type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	flush func() error // of the log that writes to it
+	mu    sync.Mutex
+	text  bytes.Buffer
 }
 
 func (j *journal) Write(p []byte) (int, error) {
@@ -40,6 +41,9 @@ func (j *journal) Write(p []byte) (int, error) {
 // lines returns the lines with a message.
 func (j *journal) lines(t *testing.T, message string) []map[string]any {
 	t.Helper()
+	if err := j.flush(); err != nil {
+		t.Fatal(err)
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var found []map[string]any
@@ -61,10 +65,11 @@ const bodyLimit = 1000
 func start(t *testing.T) (*httptest.Server, *journal) {
 	t.Helper()
 	out := &journal{}
-	log, err := logging.New(logging.Options{Level: "debug", Out: out})
+	log, flush, err := logging.New(logging.Options{Level: "debug", Out: out})
 	if err != nil {
 		t.Fatal(err)
 	}
+	out.flush = flush
 	o := middleware.Options{Log: log, Now: time.Now, Origins: []string{"https://app.test"}, BodyLimit: bodyLimit, Timeout: 50 * time.Millisecond}
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()

@@ -26,7 +26,7 @@ const mostAllocated = 45
 // log lines, counts and limits.
 func chain(t testing.TB) http.Handler {
 	t.Helper()
-	log, err := logging.New(logging.Options{Out: io.Discard, Service: "api", Version: "1"})
+	log, _, err := logging.New(logging.Options{Out: io.Discard, Service: "api", Version: "1"})
 	if err != nil {
 		t.Fatal(err)
 	}

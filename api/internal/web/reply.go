@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/etrainer/backend/pkg/instant"
 )
 
 // Handler answers one request, or returns why it could not.
@@ -122,4 +124,4 @@ func (i Instant) MarshalJSON() ([]byte, error) {
 }
 
 // String is the text in the JSON.
-func (i Instant) String() string { return time.Time(i).UTC().Format("2006-01-02T15:04:05.000Z") }
+func (i Instant) String() string { return instant.Text(time.Time(i)) }

@@ -77,12 +77,13 @@ func connected(cmd *cobra.Command, within time.Duration, do func(context.Context
 	if err := config.Load(&s, config.Options{}); err != nil {
 		return err
 	}
-	log, err := logging.New(logging.Options{
+	log, flush, err := logging.New(logging.Options{
 		Level: s.LogLevel, Format: logging.FormatFor(s.Environment), Out: cmd.ErrOrStderr(), Service: "migrate", Version: version.Version,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", config.ErrConfig, err)
 	}
+	defer func() { _ = flush() }() // there is nowhere to report it
 	options, err := s.Mongo.Options("etrainer-migrate", nil, log)
 	if err != nil {
 		return err

@@ -31,6 +31,39 @@ await users.insertOne({ email: "admin@example.com", role: "ADMIN", name: "Admin"
 const agenda = new Agenda({ db: { address: uri, collection: "agendaJobs" } });
 await new Promise((resolve) => agenda.once("ready", resolve));
 
+// sanitise takes what looks like a script out of every text of the body and the query.
+function sanitise(request, _reply, next) {
+  request.body = clean(request.body);
+  request.query = clean(request.query);
+  next();
+}
+
+function clean(value) {
+  if (typeof value === "string") {
+    return value
+      .replace(/<script\b[^<]*(?:(?!<\/script>)<[^<]*)*<\/script>/gi, "")
+      .replace(/javascript:/gi, "")
+      .replace(/on\w+\s*=/gi, "");
+  }
+  if (Array.isArray(value)) return value.map(clean);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, clean(inner)]));
+}
+
+function warnOfLimit(request, _reply, next) {
+  if (request.rateLimit?.remaining < 10) console.error(`${request.ip} is close to its limit`);
+  next();
+}
+
+function warnOfSlowness(request, reply, next) {
+  const began = Date.now();
+  reply.on("finish", () => {
+    const took = Date.now() - began;
+    if (took > 1000) console.error(`${request.method} ${request.path} took ${took} ms`);
+  });
+  next();
+}
+
 const app = express();
 app.use(helmet());
 app.use(rateLimit({ windowMs: 900_000, max: 1e9, standardHeaders: true, legacyHeaders: false }));
@@ -38,6 +71,9 @@ app.use(compression());
 app.use(express.json({ limit: "10mb" }));
 app.use(express.urlencoded({ extended: true, limit: "10mb" }));
 app.use(morgan("combined", { stream: lines }));
+app.use(sanitise);
+app.use(warnOfLimit);
+app.use(warnOfSlowness);
 app.use(cors({ origin: ["http://localhost:5173"], credentials: true }));
 
 app.get("/", (_request, reply) =>

@@ -29,13 +29,14 @@ func serve(ctx context.Context) (code int) {
 		}
 		return lifecycle.ExitFailed
 	}
-	log, err := logging.New(logging.Options{
+	log, flush, err := logging.New(logging.Options{
 		Level: cfg.LogLevel, Format: logging.FormatFor(cfg.Environment), Service: "worker", Version: version.Version,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker: "+err.Error())
 		return lifecycle.ExitBadConfig
 	}
+	defer func() { _ = flush() }() // there is nowhere to report it
 	redis.LogTo(log)
 	slog.SetDefault(log) //nolint:forbidigo // the SDK of Cloudinary writes through package log
 	child, err := supervise.Inherit()

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"io"
 	"time"
-)
 
-// instantLayout shows an instant in UTC to the millisecond, as JavaScript does.
-const instantLayout = "2006-01-02T15:04:05.000Z"
+	"github.com/etrainer/backend/pkg/instant"
+)
 
 // An answer is what a subcommand found.
 type answer struct {
@@ -49,7 +48,7 @@ func (a answer) writeJSON(out io.Writer, err error) error {
 		shown.Error = err.Error()
 	}
 	for _, run := range a.runs {
-		shown.Next = append(shown.Next, run.UTC().Format(instantLayout))
+		shown.Next = append(shown.Next, instant.Text(run))
 	}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
@@ -68,7 +67,7 @@ func (a answer) writeText(out io.Writer) error {
 	}
 	for _, run := range a.runs {
 		local := run.In(a.zone).Format("Mon 2006-01-02 15:04:05 -07:00")
-		if _, err := fmt.Fprintf(out, "%s  %s  %s\n", run.UTC().Format(instantLayout), local, distance(run.Sub(a.from))); err != nil {
+		if _, err := fmt.Fprintf(out, "%s  %s  %s\n", instant.Text(run), local, distance(run.Sub(a.from))); err != nil {
 			return err
 		}
 	}

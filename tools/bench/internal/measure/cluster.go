@@ -100,12 +100,12 @@ func awaitChildren(ctx context.Context, parent started, n int) error {
 // takeTurns asks both in turn, so that other work on the machine slows both
 // alike. What counts is the ratio within a round.
 func (b *Bench) takeTurns(ctx context.Context, one, many started) ([]report.Row, error) {
-	settings := fmt.Sprintf("GET /, %d connections over loopback, %d rounds of %s each in turn, the load on the same machine", httpConnections, clusterRounds, clusterTime)
+	settings := fmt.Sprintf("GET /, wrk with %d connections over loopback, %d rounds of %s each in turn, on the same machine", httpConnections, clusterRounds, clusterTime)
 	sides := [2]struct {
-		of    started
-		rates report.Sample
-		times report.Sample
-		spent float64 // seconds of the processors
+		of              started
+		rates, p50, p99 report.Sample
+		requests        int
+		spent           float64 // seconds of the processors
 	}{{of: one}, {of: many}}
 	var ratios report.Sample
 	for round := range clusterRounds + 1 { // the first is for warming up
@@ -113,14 +113,15 @@ func (b *Bench) takeTurns(ctx context.Context, one, many started) ([]report.Row,
 		for turn := range sides {
 			i := (turn + round) % 2 // neither is always the first
 			before := sides[i].of.ProcessorTime()
-			times, err := loadFor(ctx, site{url: sides[i].of.url("")}, get("/"), clusterTime)
+			measured, err := loadFor(ctx, site{url: sides[i].of.url("")}, get("/"), clusterTime)
 			if err != nil {
 				return nil, err
 			}
-			rates[i] = float64(len(times)) / clusterTime.Seconds()
+			rates[i] = measured.rate()
 			if round > 0 {
 				sides[i].rates = append(sides[i].rates, rates[i])
-				sides[i].times = append(sides[i].times, times...)
+				sides[i].p50, sides[i].p99 = append(sides[i].p50, measured.p50), append(sides[i].p99, measured.p99)
+				sides[i].requests += measured.requests
 				sides[i].spent += sides[i].of.ProcessorTime() - before
 			}
 		}
@@ -133,7 +134,7 @@ func (b *Bench) takeTurns(ctx context.Context, one, many started) ([]report.Row,
 		return report.Row{
 			Section: "cluster", What: what, Value: sides[i].rates.Median(), Unit: "requests/s", Settings: settings,
 			Note: fmt.Sprintf("p50 %.1f ms, p99 %.1f ms, %.0f µs of a processor for each",
-				sides[i].times.Percentile(50), sides[i].times.Percentile(99), sides[i].spent*1e6/float64(len(sides[i].times))),
+				sides[i].p50.Median(), sides[i].p99.Median(), sides[i].spent*1e6/float64(sides[i].requests)),
 		}
 	}
 	return []report.Row{
