@@ -33,8 +33,9 @@ const wakeHorizon = time.Minute
 // ClientOptions are the optional parts of a Client.
 type ClientOptions struct {
 	// OtherNames lists names beyond the catalog that some live worker can
-	// run. nil = none.
-	OtherNames func(ctx context.Context) ([]string, error)
+	// run. It is asked because of one of them, and may answer from memory if
+	// that is there. nil = none.
+	OtherNames func(ctx context.Context, wanted string) ([]string, error)
 	// Zone is the time zone of phrases such as "tomorrow at noon" when the
 	// caller names none. nil = UTC.
 	Zone *time.Location
@@ -192,7 +193,7 @@ func (c *Client) check(ctx context.Context, request Request) error {
 func (c *Client) checkForeign(ctx context.Context, name string) error {
 	known := c.catalog.Names()
 	if c.options.OtherNames != nil {
-		others, err := c.options.OtherNames(ctx)
+		others, err := c.options.OtherNames(ctx, name)
 		if err != nil {
 			return fmt.Errorf("list the names that workers can run: %w", err)
 		}

@@ -188,7 +188,7 @@ func TestEnqueueOptions(t *testing.T) {
 func TestEnqueueRefuses(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, queue.ClientOptions{
-		OtherNames: func(context.Context) ([]string, error) { return []string{"greet", "node job"}, nil },
+		OtherNames: func(context.Context, string) ([]string, error) { return []string{"greet", "node job"}, nil },
 	})
 	good := greeting{UserID: "u"}
 	for _, c := range []struct {
@@ -223,12 +223,12 @@ func TestEnqueueRefuses(t *testing.T) {
 func TestEnqueueTakesNamesThatWorkersAnnounce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, queue.ClientOptions{
-		OtherNames: func(context.Context) ([]string, error) { return []string{"node job"}, nil },
+		OtherNames: func(context.Context, string) ([]string, error) { return []string{"node job"}, nil },
 	})
 	b.enqueue("node job", map[string]any{"anything": 1})
 
 	silent := errors.New("fleet unknown")
-	b = newBench(t, queue.ClientOptions{OtherNames: func(context.Context) ([]string, error) { return nil, silent }})
+	b = newBench(t, queue.ClientOptions{OtherNames: func(context.Context, string) ([]string, error) { return nil, silent }})
 	if _, err := b.client.Enqueue(t.Context(), "node job", nil); !errors.Is(err, silent) {
 		t.Errorf("the error is %v, want %v", err, silent)
 	}

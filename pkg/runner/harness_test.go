@@ -128,7 +128,7 @@ func onDatabase(t *testing.T, db *mongo.Database, now func() time.Time) *bench {
 
 // clientWith returns a client that takes every name of the tests.
 func (b *bench) clientWith(publisher wake.Publisher) *queue.Client {
-	names := func(context.Context) ([]string, error) { return []string{"a", "b", "c"}, nil }
+	names := func(context.Context, string) ([]string, error) { return []string{"a", "b", "c"}, nil }
 	return queue.NewClient(b.store, catalog.New(), publisher, queue.ClientOptions{OtherNames: names})
 }
 

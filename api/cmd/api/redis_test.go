@@ -7,6 +7,8 @@ import (
 	"net/http"
 	neturl "net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,7 +84,56 @@ func (p *program) shared(t *testing.T) string {
 		found, _ := value.(string)
 		return found
 	}
-	return strings.Join([]string{text("limits", "store"), text("sessions", "revocation"), text("cache", "redis", "status")}, " ")
+	said := []string{text("limits", "store"), text("sessions", "revocation"), text("cache", "redis", "status")}
+	if cache, _ := services["cache"].(map[string]any); cache["degraded"] == true {
+		said = append(said, "degraded")
+	}
+	return strings.Join(said, " ")
+}
+
+// busy asks for pages from several connections, until the returned function is
+// called. None may fail.
+func (p *program) busy(t *testing.T, token string, paths ...string) (quiet func()) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
+	var all sync.WaitGroup
+	var answered atomic.Int64
+	for _, path := range paths {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				request, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, p.url+path, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				request.Header.Set("Authorization", "Bearer "+token)
+				reply, err := client.Do(request)
+				if err != nil {
+					t.Errorf("%s: %v", path, err)
+					return
+				}
+				text, err := io.ReadAll(reply.Body)
+				_ = reply.Body.Close()
+				if err != nil || reply.StatusCode != http.StatusOK {
+					t.Errorf("%s: %d %v %s", path, reply.StatusCode, err, text)
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	return func() {
+		t.Helper()
+		stop()
+		all.Wait()
+		if answered.Load() < 100 {
+			t.Errorf("only %d requests were answered", answered.Load())
+		}
+	}
 }
 
 func (p *program) untilShared(t *testing.T, want string) {
@@ -111,9 +162,9 @@ func (p *program) ended(t *testing.T) {
 	}
 }
 
-// TestRedisGoesAway schedules jobs while Redis is cut off and while it is mute:
-// each is acknowledged, and /health says what is not shared. Afterwards all is
-// shared again by itself.
+// TestRedisGoesAway schedules jobs while Redis is cut off and while it is mute, and
+// asks for pages all the time: each job is acknowledged, no request fails, and
+// /health says what is not shared. Afterwards all is shared again by itself.
 //
 //nolint:paralleltest // it sets the environment
 func TestRedisGoesAway(t *testing.T) {
@@ -129,6 +180,7 @@ func TestRedisGoesAway(t *testing.T) {
 	p.until(t, "/readyz", http.StatusOK)
 	token := p.token(t)
 	p.untilShared(t, "redis redis ready")
+	quiet := p.busy(t, token, "/", "/health", "/api/system/leaderboard", "/api/system/jobs/stats", "/api/system/cache/stats", "/api/system/cluster/status")
 	jobs := 0
 	for name, outage := range map[string]func(){"cut": proxy.Cut, "frozen": proxy.Freeze} {
 		outage()
@@ -139,10 +191,11 @@ func TestRedisGoesAway(t *testing.T) {
 			}
 			jobs++
 		}
-		p.untilShared(t, "memory database unavailable")
+		p.untilShared(t, "memory database unavailable degraded")
 		proxy.Restore()
 		p.untilShared(t, "redis redis ready")
 	}
+	quiet()
 	if stored, err := db.Collection("agendaJobs").CountDocuments(t.Context(), map[string]any{}); err != nil || int(stored) != jobs {
 		t.Errorf("%d jobs are stored, %v; %d were acknowledged", stored, err, jobs)
 	}

@@ -117,8 +117,9 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	})
 	registry := mongofleet.New(database, clock.Now)
 	definitions := catalog.ETrainer(cfg.JobsTimezone)
+	names := jobs.NewWorkerNames(registry, clock.Now)
 	producer := queue.NewClient(store, definitions, publisher(p.redis, client.Namespace()), queue.ClientOptions{
-		OtherNames: jobs.WorkerNames(registry, clock.Now), Zone: zone, Log: log,
+		OtherNames: names.Names, Zone: zone, Log: log,
 	})
 	cached, err := newCaches(cfg, p.redis, client.Namespace(), log)
 	if err != nil {
@@ -185,6 +186,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group.Add("cache listener", hears)
 	group.Add("accounts", authRoutes)
 	group.Add("job counts", counts)
+	group.Add("names of workers", hooks{start: func(ctx context.Context) error { lookForNames(ctx, names, log); return nil }})
 	group.Add("leaderboard", board)
 	group.Add("expired sessions", hooks{start: func(ctx context.Context) error { removeExpired(ctx, accounts, log); return nil }})
 	group.Add("media sweeper", sweeper)
@@ -205,6 +207,16 @@ func removeExpired(ctx context.Context, accounts *authmongo.Store, log *slog.Log
 	defer cancel()
 	if err := accounts.RemoveExpired(ctx); err != nil {
 		log.WarnContext(ctx, "expired sessions not removed", slog.Any("error", err))
+	}
+}
+
+// lookForNames spares the first requests the look. A database that is away just now
+// does not end the start: they will look themselves.
+func lookForNames(ctx context.Context, names *jobs.WorkerNames, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, mongodb.DefaultAttemptTimeout)
+	defer cancel()
+	if err := names.Look(ctx); err != nil {
+		log.WarnContext(ctx, "the names that workers can run are not known yet", slog.Any("error", err))
 	}
 }
 

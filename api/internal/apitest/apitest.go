@@ -123,7 +123,7 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 	registry := mongofleet.New(db, o.Now)
 	definitions := catalog.ETrainer("")
 	producer := queue.NewClient(store, definitions, o.Waker, queue.ClientOptions{
-		OtherNames: jobs.WorkerNames(registry, o.Now), Zone: zone, Log: o.Log,
+		OtherNames: jobs.NewWorkerNames(registry, o.Now).Names, Zone: zone, Log: o.Log,
 	})
 	accounts := authmongo.New(db, o.Now, o.Log)
 	secrets := auth.TokenOptions{AccessSecret: []byte(AccessSecret), AccessLifetime: time.Hour, RefreshLifetime: 7 * 24 * time.Hour, Now: o.Now}

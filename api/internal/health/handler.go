@@ -120,12 +120,8 @@ func (h *Handler) ready(c *gin.Context) error {
 	return web.JSON(c, http.StatusOK, probeReply{Status: "ready"})
 }
 
-// retryAfter is how many seconds to wait after a 503: a process that is ready
-// again is noticed about as soon as by the probes of an orchestrator.
-const retryAfter = "5"
-
 // notReady answers 503 with a reason.
 func notReady(c *gin.Context, reason string) error {
-	c.Header("Retry-After", retryAfter)
+	web.RetrySoon(c)
 	return web.JSON(c, http.StatusServiceUnavailable, probeReply{Status: "unavailable", Error: "Not ready", Message: reason})
 }

@@ -14,11 +14,12 @@ import (
 var CountPolicy = cache.Policy{Fresh: 3 * time.Second, Stale: 10 * time.Minute, LoadTimeout: time.Minute}
 
 // counts come through the cache, so that a request costs the database the same
-// whatever the number of jobs. Only the first after a long silence waits.
+// whatever the number of jobs. Only the first after a long silence waits. Each
+// collection has its own.
 func (h *Handler) counts(ctx context.Context) (cache.Found[queue.Counts], error) {
 	if h.cached == nil {
 		counts, err := h.store.Counts(ctx)
 		return cache.Found[queue.Counts]{Value: counts}, err
 	}
-	return h.cached.Get(ctx, "job counts", h.store.Counts)
+	return h.cached.Get(ctx, "job counts "+h.store.Collection(), h.store.Counts)
 }

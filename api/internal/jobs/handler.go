@@ -23,6 +23,7 @@ type Store interface {
 	Delete(ctx context.Context, id bson.ObjectID) error
 	Settings(ctx context.Context) (map[string]job.Settings, error)
 	Recurring(ctx context.Context) ([]*job.Document, error)
+	Collection() string
 	Now() time.Time
 }
 

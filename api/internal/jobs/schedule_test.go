@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -355,4 +356,37 @@ func TestScheduleCostsTwoCommandsAndWakes(t *testing.T) {
 	if diff := cmp.Diff([]wake.Signal{{Kind: wake.Due, Name: weekly}}, signals.signals); diff != "" {
 		t.Errorf("signals (-want +got):\n%s", diff)
 	}
+}
+
+// TestTheNameOfAWorkerIsRemembered: it costs a look at the workers once, and not
+// with each job. A worker that has just started is known at once.
+func TestTheNameOfAWorkerIsRemembered(t *testing.T) {
+	t.Parallel()
+	var counter mongodb.CommandCounter
+	db := mongotest.Database(t, options.Client().SetMonitor(counter.Monitor()))
+	var ahead atomic.Int64
+	began := time.Now()
+	now := func() time.Time { return began.Add(time.Duration(ahead.Load())) }
+	api := apitest.Start(t, db, apitest.Options{Now: now})
+	token := api.Token(t, "admin@example.com")
+	post := func(name string, want int, commands map[string]int64) {
+		t.Helper()
+		counter.Reset()
+		if reply := api.Post(t, schedulePath, token, `{"name":"`+name+`"}`); reply.Status != want {
+			t.Fatalf("%s: %d %s", name, reply.Status, reply.Text)
+		}
+		if diff := cmp.Diff(commands, counter.Counts()); commands != nil && diff != "" {
+			t.Errorf("%s: commands (-want +got):\n%s", name, diff)
+		}
+	}
+	post("node job", http.StatusBadRequest, nil)
+	register(t, api, "node job", began)
+	post("node job", http.StatusOK, map[string]int64{"find": 1, "insert": 1})
+	post("node job", http.StatusOK, map[string]int64{"insert": 1})
+	register(t, api, "another", began)
+	post("another", http.StatusOK, map[string]int64{"find": 1, "insert": 1})
+	ahead.Add(int64(3 * time.Second)) // the caller is not known any more, the name is
+	post("node job", http.StatusOK, map[string]int64{"find": 1, "insert": 1})
+	ahead.Add(int64(10 * time.Minute)) // both workers are long dead
+	post("node job", http.StatusBadRequest, nil)
 }

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -104,22 +103,4 @@ func live(instances []fleet.Instance, now time.Time) []fleet.Instance {
 	return slices.DeleteFunc(instances, func(i fleet.Instance) bool {
 		return i.Kind != fleet.Worker || !i.ExpiresAt.After(now)
 	})
-}
-
-// WorkerNames lists the names that live workers can run, for
-// queue.ClientOptions.OtherNames.
-func WorkerNames(registry fleet.Registry, now func() time.Time) func(ctx context.Context) ([]string, error) {
-	return func(ctx context.Context) ([]string, error) {
-		instances, err := registry.Instances(ctx)
-		if err != nil {
-			return nil, err
-		}
-		names := map[string]bool{}
-		for _, instance := range live(instances, now()) {
-			for name := range instance.Names {
-				names[name] = true
-			}
-		}
-		return slices.Sorted(maps.Keys(names)), nil
-	}
 }

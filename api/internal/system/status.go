@@ -39,7 +39,7 @@ func (h *Handler) health(c *gin.Context) error {
 	if h.parts.Alive(c.Request.Context()) != nil {
 		status, reply.Status, reply.Services.Database = http.StatusServiceUnavailable, "unhealthy", "disconnected"
 		reply.Error, reply.Message = "Database connection failed", "the database does not answer"
-		c.Header("Retry-After", "5")
+		web.RetrySoon(c)
 	}
 	return web.JSON(c, status, reply)
 }

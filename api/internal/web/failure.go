@@ -26,8 +26,12 @@ const (
 )
 
 // retryAfter is how many seconds a client should wait after a 503 before it
-// tries again.
+// tries again: a process that is ready again is noticed about as soon as by the
+// probes of an orchestrator.
 const retryAfter = "5"
+
+// RetrySoon tells with a 503 when to ask again.
+func RetrySoon(c *gin.Context) { c.Header("Retry-After", retryAfter) }
 
 // statusGone is what the access log shows when the client closed the
 // connection before it got an answer (nginx's convention).

@@ -89,6 +89,9 @@ func New(db *mongo.Database, o Options) *Store {
 	return s
 }
 
+// Collection is the name of the job collection.
+func (s *Store) Collection() string { return s.options.Collection }
+
 // Now implements queue.Store. It is cut to the millisecond that BSON holds.
 func (s *Store) Now() time.Time { return s.options.Now().UTC().Truncate(time.Millisecond) }
 
