@@ -50,7 +50,8 @@ type Service struct {
 	*lifecycle.Loop
 	options    Options
 	self       fleet.Instance
-	registered bool // used by the loop, and by Stop after it
+	registered bool // the registry said so
+	known      bool // the registry may have it, whatever it said
 	draining   chan struct{}
 }
 
@@ -89,7 +90,7 @@ func (s *Service) run(ctx context.Context) error {
 		s.beat(ctx)
 		select {
 		case <-ctx.Done():
-			s.leave(context.WithoutCancel(ctx))
+			s.leave(ctx)
 			return nil
 		case <-s.draining:
 			s.self.Draining = true
@@ -98,8 +99,10 @@ func (s *Service) run(ctx context.Context) error {
 	}
 }
 
+// beat outlives the context of the loop: the server might carry out a command that
+// was cut off after that of leave.
 func (s *Service) beat(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatTimeout)
 	defer cancel()
 	s.self.SeenAt = s.options.Now()
 	s.self.ExpiresAt = s.self.SeenAt.Add(lifetime)
@@ -112,23 +115,24 @@ func (s *Service) beat(ctx context.Context) {
 		err = s.options.Registry.Beat(ctx, s.self)
 	}
 	if errors.Is(err, fleet.ErrDeclaredDead) {
+		s.known = true
 		err = s.options.Registry.Register(ctx, s.self)
 		s.registered = err == nil
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if err != nil {
 		s.options.Log.WarnContext(ctx, "heartbeat not written", slog.Any("error", err))
 	}
 }
 
 // leave outlives the context of the loop, which has ended.
 func (s *Service) leave(ctx context.Context) {
-	if !s.registered {
+	if !s.known {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatTimeout)
 	defer cancel()
 	if err := s.options.Registry.Leave(ctx, s.self.ID); err != nil {
 		s.options.Log.WarnContext(ctx, "instance not removed; it expires by itself", slog.Any("error", err))
 	}
-	s.registered = false
+	s.registered, s.known = false, false
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -145,6 +147,58 @@ func TestPresenceOutlivesTheDatabase(t *testing.T) {
 	if found := instances(t, registry); len(found) != 1 {
 		t.Errorf("instances = %+v, want it registered once the database is back", found)
 	}
+}
+
+// distant is a registry that carries out a second later what it is told, also when
+// who told it has gone away meanwhile.
+type distant struct {
+	fleet.Registry
+	mu     sync.Mutex
+	listed map[string]bool
+}
+
+func (d *distant) tell(ctx context.Context, id string, listed bool) error {
+	done := make(chan struct{})
+	time.AfterFunc(time.Second, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.listed[id] = listed
+		close(done)
+	})
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (d *distant) Register(ctx context.Context, instance fleet.Instance) error {
+	return d.tell(ctx, instance.ID, true)
+}
+
+func (d *distant) Leave(ctx context.Context, id string) error { return d.tell(ctx, id, false) }
+
+// TestAStopDuringTheRegistration: the instance is taken back after it was listed.
+func TestAStopDuringTheRegistration(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		registry := &distant{listed: map[string]bool{}}
+		service := presence.New(presence.Options{Registry: registry, ID: self, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+		if err := service.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // it is on its way
+		if err := service.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		registry.mu.Lock()
+		defer registry.mu.Unlock()
+		if listed, told := registry.listed[self]; listed || !told {
+			t.Errorf("listed after Stop: %v, told: %v", listed, told)
+		}
+	})
 }
 
 func TestPresenceKeepsTheLifecycleContract(t *testing.T) {
