@@ -50,8 +50,10 @@ func hideAny(attr slog.Attr) slog.Attr {
 func call(text func() string) (s string) {
 	defer func() {
 		if p := recover(); p != nil {
-			s = fmt.Sprintf("panic: %v", p)
+			s = panicText(p)
 		}
 	}()
 	return text()
 }
+
+func panicText(p any) string { return fmt.Sprintf("panic: %v", p) }

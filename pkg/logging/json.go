@@ -52,10 +52,11 @@ func (h jsonHandler) WithGroup(name string) slog.Handler {
 }
 
 func (h jsonHandler) Handle(ctx context.Context, record slog.Record) error {
-	line := h.lines.Log()
+	lines := &h.lines
 	if record.Level >= slog.LevelWarn {
-		line = h.urgent.Log()
+		lines = &h.urgent
 	}
+	line := lines.Log()
 	if !record.Time.IsZero() {
 		addTime(line, slog.TimeKey, record.Time)
 	}
@@ -114,8 +115,18 @@ func add(to *zerolog.Event, attr slog.Attr) {
 	case slog.KindGroup:
 		addGroup(to, attr.Key, attr.Value.Group())
 	default:
-		to.Interface(attr.Key, attr.Value.Any())
+		addAny(to, attr.Key, attr.Value.Any())
 	}
+}
+
+// addAny adds what only its type can write, or the panic in which that ends.
+func addAny(to *zerolog.Event, key string, value any) {
+	defer func() {
+		if p := recover(); p != nil { // nothing of the value is in the line
+			to.Str(key, panicText(p))
+		}
+	}()
+	to.Interface(key, value)
 }
 
 // addGroup adds a group as an object; one without a name stands for what is in it.

@@ -238,13 +238,18 @@ func TestHandler(t *testing.T) {
 	})
 }
 
+// bomb cannot be written.
+type bomb struct{}
+
+func (bomb) MarshalJSON() ([]byte, error) { panic("boom") }
+
 func TestOddValues(t *testing.T) {
 	t.Parallel()
 	log, read := newLog(t)
 	log.Log(t.Context(), slog.LevelInfo+2, "a \"quoted\"\nbroken \xff line",
 		slog.Float64("not_a_number", math.NaN()), slog.Uint64("most", math.MaxUint64), slog.Bool("yes", true), slog.Any("nothing", nil),
 		slog.Time("at", time.Date(2026, 1, 2, 3, 4, 5, 6_999_999, time.FixedZone("", 3600))), slog.Any("raw", json.RawMessage(`{"a":1}`)),
-		slog.Any("unwritable", make(chan int)))
+		slog.Any("unwritable", make(chan int)), slog.Any("bomb", bomb{}))
 	got := read()
 	if text, _ := got["unwritable"].(string); !strings.Contains(text, "unsupported type") {
 		t.Errorf("unwritable = %v", got["unwritable"])
@@ -252,7 +257,7 @@ func TestOddValues(t *testing.T) {
 	delete(got, "unwritable")
 	want := map[string]any{
 		"level": "info+2", "msg": "a \"quoted\"\nbroken \ufffd line", "not_a_number": "NaN", "most": float64(math.MaxUint64), "yes": true,
-		"nothing": nil, "at": "2026-01-02T02:04:05.006Z", "raw": map[string]any{"a": 1.0},
+		"bomb": "panic: boom", "nothing": nil, "at": "2026-01-02T02:04:05.006Z", "raw": map[string]any{"a": 1.0},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("line (-want +got):\n%s", diff)
