@@ -50,7 +50,7 @@ func sweep(t *testing.T, dir string) map[string][]byte {
 func TestKilledWhileReceiving(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := startBinary(t, build(t), []string{"MEDIA_DIR=" + dir})
+	p := startBinary(t, "MEDIA_DIR="+dir)
 	received, sender := io.Pipe()
 	form := multipart.NewWriter(sender)
 	go func() {
@@ -106,7 +106,7 @@ func TestKilledWhileReceiving(t *testing.T) {
 func TestKilledWhileDrawing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := startBinary(t, build(t), []string{"MEDIA_DIR=" + dir})
+	p := startBinary(t, "MEDIA_DIR="+dir)
 	picture := mediatest.FlatJPEG(4096, 2048)
 	id := p.uploadPicture(t, picture)
 	ended := make(chan struct{})

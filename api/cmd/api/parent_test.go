@@ -16,16 +16,13 @@ import (
 	"time"
 
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/programtest"
 )
 
 // TestRollOfAnAPI builds the program, makes it a parent of two, and rolls them
 // while it is asked: every answer has to come from a process that can serve.
 func TestRollOfAnAPI(t *testing.T) {
 	t.Parallel()
-	binary := t.TempDir() + "/api"
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
 	address, err := neturl.Parse(mongotest.URI(t))
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +31,7 @@ func TestRollOfAnAPI(t *testing.T) {
 	mongotest.Migrate(t, db)
 	address.Path = "/" + db.Name()
 	log, port := &buffer{}, freePort(t)
-	parent := exec.Command(binary)
+	parent := exec.Command(programtest.Path(t, "api"))
 	parent.Stderr = log
 	parent.Env = append(os.Environ(), "ENABLE_CLUSTERING=true", "WORKER_COUNT=2", "PORT="+port, "API_PRIVATE_PORT="+freePort(t), "RATE_LIMIT_MAX_REQUESTS=0", "NODE_ENV=production",
 		"MONGODB_URI="+address.String(), "JWT_SECRET_KEY=q8Zt2vXw9Lr5Nb7Kd3Hf6Jm1Pc4Gs0YuTe")

@@ -20,6 +20,7 @@ import (
 	"github.com/etrainer/backend/pkg/edgetest"
 	"github.com/etrainer/backend/pkg/media/mediatest"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/programtest"
 )
 
 const (
@@ -32,7 +33,6 @@ const (
 // built for users, and its resident memory hardly moves.
 func TestMemoryOfUploads(t *testing.T) {
 	t.Parallel()
-	binary := build(t)
 	for name, cloudinary := range map[string]bool{"local disk": false, "Cloudinary": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +43,7 @@ func TestMemoryOfUploads(t *testing.T) {
 					"CLOUDINARY_API_SECRET=" + mediatest.APISecret, "CLOUDINARY_UPLOAD_PREFIX=" + mediatest.NewCloud(t).URL,
 				}
 			}
-			p := startBinary(t, binary, environment)
+			p := startBinary(t, environment...)
 			for range 2 { // connections, buffers and the heap have found their size
 				p.uploadFilm(t, 1<<20)
 			}
@@ -66,7 +66,7 @@ func TestMemoryOfUploads(t *testing.T) {
 // compose.yaml.
 func TestMemoryOfPictures(t *testing.T) {
 	t.Parallel()
-	p := startBinary(t, build(t), []string{"GOMEMLIMIT=200MiB"})
+	p := startBinary(t, "GOMEMLIMIT=200MiB")
 	for _, size := range [][2]int{{8192, 4096}, {5600, 3400}} {
 		id := p.uploadPicture(t, mediatest.Turned(mediatest.FlatJPEG(size[0], size[1]), 6))
 		for _, asked := range []string{`"width":4000,"height":4000`, `"width":3000,"height":3000`, `"width":2000`} {
@@ -111,17 +111,7 @@ type process struct {
 	kill       func() // ends it at once
 }
 
-// build makes the program as it is built for users.
-func build(t *testing.T) string {
-	t.Helper()
-	binary := t.TempDir() + "/api"
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return binary
-}
-
-func startBinary(t *testing.T, binary string, more []string) process {
+func startBinary(t *testing.T, more ...string) process {
 	t.Helper()
 	address, err := neturl.Parse(mongotest.URI(t))
 	if err != nil {
@@ -131,7 +121,7 @@ func startBinary(t *testing.T, binary string, more []string) process {
 	mongotest.Migrate(t, db)
 	address.Path = "/" + db.Name()
 	log, port := &buffer{}, freePort(t)
-	cmd := exec.Command(binary)
+	cmd := exec.Command(programtest.Path(t, "api"))
 	cmd.Stderr = log
 	cmd.Env = append(os.Environ(), "PORT="+port, "API_PRIVATE_PORT=0", "RATE_LIMIT_MAX_REQUESTS=0", "NODE_ENV=production", "BCRYPT_ROUNDS=4",
 		"MONGODB_URI="+address.String(), "JWT_SECRET_KEY=q8Zt2vXw9Lr5Nb7Kd3Hf6Jm1Pc4Gs0YuTe", "MEDIA_DIR="+t.TempDir())

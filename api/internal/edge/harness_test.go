@@ -3,42 +3,20 @@ package edge_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/etrainer/backend/api/internal/openapi/openapitest"
 	"github.com/etrainer/backend/pkg/edgetest"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/programtest"
 )
 
 func TestMain(m *testing.M) { mongotest.Main(m) }
-
-// apiProgram builds the api once for all tests.
-var apiProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "edge")
-	if err != nil {
-		return "", err
-	}
-	return build(dir, "api", "api")
-})
-
-// build makes a program of a module in a folder.
-func build(dir, module, name string) (string, error) {
-	program := filepath.Join(dir, name)
-	build := exec.Command("go", "build", "-o", program, "./cmd/"+name)
-	build.Dir = filepath.Join(edgetest.Root, module)
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
-	}
-	return program, nil
-}
 
 // edge is an nginx and the apis behind it.
 type edge struct {
@@ -92,12 +70,8 @@ func databaseURI(t *testing.T, name string) string {
 // addAPI starts one more api, and waits until it is ready.
 func (e *edge) addAPI() {
 	e.t.Helper()
-	program, err := apiProgram()
-	if err != nil {
-		e.t.Fatal(err)
-	}
 	port := edgetest.FreePort(e.t)
-	cmd := exec.Command(program)
+	cmd := exec.Command(programtest.Path(e.t, "api"))
 	cmd.Env = append(os.Environ(), "PORT="+port, "API_PRIVATE_PORT=0", "MONGODB_URI="+e.database, "REDIS_URL="+e.redis,
 		"NODE_ENV=production", "LOG_LEVEL=error", "JWT_SECRET_KEY=q8Zt2vXw9Lr5Nb7Kd3Hf6Jm1Pc4Gs0YuTe", "BCRYPT_ROUNDS=4",
 		"TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_REQUESTS=0", "AUTH_RATE_LIMIT_MAX=0", "MEDIA_DIR="+e.media)

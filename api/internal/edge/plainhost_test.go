@@ -18,6 +18,7 @@ import (
 
 	"github.com/etrainer/backend/pkg/edgetest"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/programtest"
 )
 
 // plainHost is what an operator has who runs "make env", "make run-production"
@@ -135,11 +136,9 @@ func (h *plainHost) checkSettings(path string, made []byte) {
 // start runs the programs and nginx until the end of the test.
 func (h *plainHost) start() {
 	t := h.t
-	bin := t.TempDir()
-	for _, program := range []struct{ module, name string }{{"api", "api"}, {"worker", "worker"}, {"migrations", "migrate"}} {
-		if _, err := build(bin, program.module, program.name); err != nil {
-			t.Fatal(err)
-		}
+	var bin string
+	for _, program := range []string{"api", "worker", "migrate"} {
+		bin = filepath.Dir(programtest.Path(t, program))
 	}
 	httpPort, httpsPort := edgetest.FreePort(t), edgetest.FreePort(t)
 	h.http, h.https = "http://127.0.0.1:"+httpPort, "https://127.0.0.1:"+httpsPort

@@ -121,7 +121,7 @@ func (e *engines) stop() error {
 // missing or older than its sources. Test binaries that run at the same time
 // wait for each other.
 func build() (string, error) {
-	root, err := repository()
+	root, err := Repository()
 	if err != nil {
 		return "", err
 	}
@@ -156,8 +156,8 @@ func build() (string, error) {
 	return program, os.Chtimes(program, now, now)
 }
 
-// repository finds the folder of go.work above the working directory.
-func repository() (string, error) {
+// Repository finds the folder of go.work above the working directory.
+func Repository() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err

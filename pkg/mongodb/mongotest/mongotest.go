@@ -44,15 +44,32 @@ var (
 	}
 )
 
+// atEnd is what Main calls; see AtEnd.
+var (
+	atEndMu sync.Mutex
+	atEnd   []func() error
+)
+
+// AtEnd has Main call a function after the tests of the package, for what several
+// of them share.
+func AtEnd(cleanup func() error) {
+	atEndMu.Lock()
+	defer atEndMu.Unlock()
+
+	atEnd = append(atEnd, cleanup)
+}
+
 // Main runs the tests of a package, stops the engines that this package
-// started, and fails when goroutines are left over. It does not return.
+// started, does what AtEnd says, and fails when goroutines are left over. It does not return.
 // Packages whose dependencies keep goroutines name them in options.
 func Main(m *testing.M, leaks ...goleak.Option) {
 	code := m.Run()
 
-	if err := shared.stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "mongotest:", err)
-		code = 1
+	for _, end := range append(atEnd, shared.stop) {
+		if err := end(); err != nil {
+			fmt.Fprintln(os.Stderr, "mongotest:", err)
+			code = 1
+		}
 	}
 
 	if code == 0 {

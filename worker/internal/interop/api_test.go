@@ -3,39 +3,20 @@ package interop_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/programtest"
 )
-
-// buildAPI builds the real program once, into the repository's bin folder,
-// with the flags of "make build", which has most of the work in the cache.
-var buildAPI = sync.OnceValues(func() (string, error) {
-	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(root, "bin", "interop-api")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", program, "./cmd/api")
-	cmd.Dir = filepath.Join(root, "api")
-	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the api: %w\n%s", err, output)
-	}
-	return program, nil
-})
 
 // api is the api as a process, and the session of its administrator.
 type api struct {
@@ -48,10 +29,7 @@ type api struct {
 // startAPI starts the api and logs in as its first user, who is administrator.
 func startAPI(t *testing.T, db *mongo.Database) *api {
 	t.Helper()
-	program, err := buildAPI()
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := programtest.Path(t, "api")
 	mongotest.Migrate(t, db)
 	port := freePort(t)
 	a := &api{t: t, base: "http://127.0.0.1:" + strconv.Itoa(port)}

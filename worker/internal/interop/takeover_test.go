@@ -1,15 +1,12 @@
 package interop_test
 
 import (
-	"fmt"
 	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +15,7 @@ import (
 
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/programtest"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/worker/internal/scheduler"
 )
@@ -192,30 +190,10 @@ func contents(t *testing.T, db *mongo.Database) []string {
 	return out
 }
 
-// migrateBinary is the real program, built once.
-var migrateBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "interop-migrate-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "migrate")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/migrate")
-	cmd.Dir = "../../../migrations"
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build migrate: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-// migrateTo runs it on a database, with every zone UTC, and returns what it says.
+// migrateTo runs the real program on a database, with every zone UTC, and returns what it says.
 func migrateTo(t *testing.T, db *mongo.Database, args ...string) string {
 	t.Helper()
-	path, err := migrateBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd := exec.CommandContext(t.Context(), programtest.Path(t, "migrate"), args...)
 	cmd.Env = append(os.Environ(), "MONGODB_URI="+withDatabase(mongotest.URI(t), db.Name()), "JOBS_TIMEZONE=UTC")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,10 +16,8 @@ import (
 
 	"github.com/etrainer/backend/pkg/edgetest"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/programtest"
 )
-
-// apiBinary is the real api, built once.
-var apiBinary = sync.OnceValues(func() (string, error) { return build("../../../api", "api") })
 
 // front is the api in front of a stage, which can be killed and started
 // again on the same port.
@@ -44,12 +41,8 @@ func newFrontOn(s *stage, redis string) *front {
 
 func (f *front) start() {
 	f.t.Helper()
-	path, err := apiBinary()
-	if err != nil {
-		f.t.Fatal(err)
-	}
 	mongotest.Migrate(f.t, f.db)
-	cmd := exec.Command(path)
+	cmd := exec.Command(programtest.Path(f.t, "api"))
 	cmd.Env = append(os.Environ(), "MONGODB_URI="+f.uri(), "PORT="+f.url[strings.LastIndex(f.url, ":")+1:], "NODE_ENV=production",
 		"REDIS_URL="+f.redis, "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_REQUESTS=0", "AUTH_RATE_LIMIT_MAX=0", "API_PRIVATE_PORT=0", "API_DRAIN_DELAY=300ms", "MEDIA_DIR="+f.t.TempDir(), "BCRYPT_ROUNDS=4", "JWT_SECRET_KEY=Zk3v9TqLw8yXr5Nc2Hs7Jd4Gf6Pb1Ma0QeUiOtRy")
 	f.process = f.stage.start(cmd, "running")

@@ -3,11 +3,9 @@ package promises
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -57,22 +55,6 @@ func (s *stage) spawn(role string) *child {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childRole+"="+role, childURI+"="+mongotest.URI(s.t), childDatabase+"="+s.db.Name())
 	return s.start(cmd, "ready")
-}
-
-// build makes a program of a module of this repository.
-func build(module, program string) (string, error) {
-	dir, err := os.MkdirTemp("", "promises-"+program+"-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, program)
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/"+program)
-	cmd.Dir = module
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", program, err, out)
-	}
-	return path, nil
 }
 
 // uri is the address of the stage's database, as programs are configured with it.

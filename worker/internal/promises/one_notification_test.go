@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,12 +13,10 @@ import (
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/programtest"
 	"github.com/etrainer/backend/pkg/push/pushtest"
 	"github.com/etrainer/backend/pkg/queue"
 )
-
-// workerBinary is the real worker, built once.
-var workerBinary = sync.OnceValues(func() (string, error) { return build("../..", "worker") })
 
 // providers are the stand-ins for Firebase and Expo that workers push to.
 type providers struct {
@@ -38,11 +35,7 @@ func newProviders(t *testing.T) providers {
 // where it is about noon, so that no test runs over its end.
 func (s *stage) realWorker(p providers) *child {
 	s.t.Helper()
-	path, err := workerBinary()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	cmd := exec.Command(path)
+	cmd := exec.Command(programtest.Path(s.t, "worker"))
 	cmd.Env = append(os.Environ(), "MONGODB_URI="+s.uri(), "REDIS_URL=", "NODE_ENV=development", "WORKER_PORT=0", "WORKER_POLL_INTERVAL=200ms",
 		fmt.Sprintf("JOBS_TIMEZONE=Etc/GMT%+d", time.Now().UTC().Hour()-12), // signs are the other way round in these
 		"PUSH_DRIVER=live", "SSL_CERT_FILE="+p.cert, "EXPO_BASE_URL="+p.expo.URL(), "FCM_BASE_URL="+p.fcm.URL(),
