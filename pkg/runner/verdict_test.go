@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/runner"
 )
 
@@ -121,22 +125,46 @@ func TestBackoffIsKept(t *testing.T) {
 }
 
 // Operators change the policy of a name without a deployment.
+// readSettings keeps the settings that a runner has read last.
+type readSettings struct {
+	queue.Controller
+	last atomic.Pointer[map[string]job.Settings]
+}
+
+func (r *readSettings) Settings(ctx context.Context) (map[string]job.Settings, error) {
+	settings, err := r.Controller.Settings(ctx)
+	if err == nil {
+		r.last.Store(&settings)
+	}
+	return settings, err
+}
+
+// change stores settings and waits until the runner knows them: a job that is
+// leased in the moment of a change runs by the old ones.
+func (r *readSettings) change(b *bench, set job.Settings) {
+	b.t.Helper()
+	if err := b.client.ChangeSettings(b.t.Context(), set); err != nil {
+		b.t.Fatal(err)
+	}
+	eventually(b.t, "the runner reads the settings", func() bool {
+		last := r.last.Load()
+		return last != nil && cmp.Equal((*last)[set.Name].Retry, set.Retry)
+	})
+}
+
 func TestOperatorsRetryPolicyCounts(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	fails := handler("a", func(context.Context, noteJob) (any, error) { return nil, errBoom },
 		func(d *catalog.Definition) { d.Retry.MaxAttempts = 5 })
-	b.start(b.options(fails))
-	set := job.Settings{Name: "a", Retry: &job.Retry{MaxAttempts: 1}}
-	if err := b.client.ChangeSettings(t.Context(), set); err != nil {
-		t.Fatal(err)
-	}
+	options, settings := b.options(fails), &readSettings{Controller: b.store}
+	options.Settings = settings
+	b.start(options)
+	settings.change(b, job.Settings{Name: "a", Retry: &job.Retry{MaxAttempts: 1}})
 	if run := b.ended(b.enqueue("a", nil)); run.Outcome != job.Dead {
 		t.Errorf("with one attempt: %s, want dead", run.Outcome)
 	}
-	if err := b.client.ChangeSettings(t.Context(), job.Settings{Name: "a"}); err != nil {
-		t.Fatal(err)
-	}
+	settings.change(b, job.Settings{Name: "a"})
 	if runs := b.outcomes(b.enqueue("a", nil), 5); runs[0].Outcome != job.Retrying || runs[4].Outcome != job.Dead {
 		t.Errorf("without the setting: %s … %s, want five attempts", runs[0].Outcome, runs[4].Outcome)
 	}
