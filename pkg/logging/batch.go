@@ -1,6 +1,7 @@
 package logging
 
 import (
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -31,26 +32,24 @@ type batch struct {
 // Write takes a line.
 func (b *batch) Write(line []byte) (int, error) { return len(line), b.take(line, false) }
 
-func (b *batch) take(line []byte, urgent bool) error {
+func (b *batch) take(line []byte, urgent bool) (err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.waiting)+len(line) > batchSize {
-		if err := b.write(); err != nil {
-			return err
-		}
+		err = b.write() // this line does not go the way of those before it
 	}
 	first := len(b.waiting) == 0
 	b.waiting = append(b.waiting, line...)
 	rest := batchTime - time.Since(b.wrote)
 	switch {
 	case urgent, first && rest <= 0, len(b.waiting) >= batchSize:
-		return b.write()
+		return errors.Join(err, b.write())
 	case first && b.timer == nil:
 		b.timer = time.AfterFunc(rest, func() { _ = b.Flush() }) // there is nowhere to report it
 	case first:
 		b.timer.Reset(rest)
 	}
-	return nil
+	return err
 }
 
 // Flush writes what waits.

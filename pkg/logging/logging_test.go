@@ -424,6 +424,24 @@ func TestFlushTellsWhatFailed(t *testing.T) {
 	})
 }
 
+func TestALineIsNotLostWithThoseBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // so that no timer writes between
+		log, flush, out := newWrites(t)
+		log.Info("alone")
+		log.Info("waits", slog.String("text", strings.Repeat("x", 3000)))
+		out.broken = errors.New("no space left")
+		log.Info("next", slog.String("text", strings.Repeat("x", 3000)))
+		out.broken = nil
+		if err := flush(); err != nil {
+			t.Errorf("flush = %v", err)
+		}
+		if diff := cmp.Diff([][]string{{"alone"}, {"waits"}, {"next"}}, out.messages(t)); diff != "" {
+			t.Errorf("pieces (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func BenchmarkLine(b *testing.B) {
 	log, _, err := logging.New(logging.Options{Out: io.Discard, Service: "api"})
 	if err != nil {
