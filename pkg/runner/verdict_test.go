@@ -124,7 +124,6 @@ func TestBackoffIsKept(t *testing.T) {
 	}
 }
 
-// Operators change the policy of a name without a deployment.
 // readSettings keeps the settings that a runner has read last.
 type readSettings struct {
 	queue.Controller
@@ -152,6 +151,7 @@ func (r *readSettings) change(b *bench, set job.Settings) {
 	})
 }
 
+// Operators change the policy of a name without a deployment.
 func TestOperatorsRetryPolicyCounts(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

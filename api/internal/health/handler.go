@@ -12,6 +12,7 @@ import (
 	"github.com/etrainer/backend/api/internal/jobs"
 	"github.com/etrainer/backend/api/internal/web"
 	"github.com/etrainer/backend/pkg/cache"
+	"github.com/etrainer/backend/pkg/instant"
 	"github.com/etrainer/backend/pkg/media"
 	"github.com/etrainer/backend/pkg/mongodb"
 )
@@ -90,13 +91,13 @@ func (h *Handler) Routes(routes gin.IRoutes) {
 
 type rootReply struct {
 	Message   string `json:"message"`
-	Timestamp string `json:"timestamp"`
+	Timestamp string `json:"timestamp"` // a web.Instant takes as long to encode as all the rest
 	Status    string `json:"status"`
 }
 
 func (h *Handler) root(c *gin.Context) error {
 	return web.JSON(c, http.StatusOK, rootReply{
-		Message: "ETrainer Backend API is running!", Timestamp: web.Instant(h.parts.Now()).String(), Status: "healthy",
+		Message: "ETrainer Backend API is running!", Timestamp: instant.Text(h.parts.Now()), Status: "healthy",
 	})
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/etrainer/backend/api/internal/web"
 )
 
 const (
@@ -29,16 +31,16 @@ func CORS(origins []string) gin.HandlerFunc {
 	for _, origin := range origins {
 		allowed[origin] = true
 	}
-	vary, credentials, exposed := fixed("Vary", "Origin"), fixed("Access-Control-Allow-Credentials", "true"), fixed("Access-Control-Expose-Headers", corsExposed)
+	vary, credentials, exposed := web.Fixed("Vary", "Origin"), web.Fixed("Access-Control-Allow-Credentials", "true"), web.Fixed("Access-Control-Expose-Headers", corsExposed)
 	return func(c *gin.Context) {
 		header := c.Writer.Header()
-		vary.set(header)
+		vary.Set(header)
 		if origin := c.GetHeader("Origin"); allowed[origin] {
 			header.Set("Access-Control-Allow-Origin", origin)
 		}
-		credentials.set(header)
+		credentials.Set(header)
 		if c.Request.Method != http.MethodOptions {
-			exposed.set(header)
+			exposed.Set(header)
 			c.Next()
 			return
 		}

@@ -1,9 +1,9 @@
 package middleware
 
 import (
-	"net/http"
-
 	"github.com/gin-gonic/gin"
+
+	"github.com/etrainer/backend/api/internal/web"
 )
 
 // securityHeaders are those that the Node backend sent with every reply.
@@ -26,30 +26,15 @@ var securityHeaders = map[string]string{
 
 // SecurityHeaders sets the headers that tell browsers to be careful.
 func SecurityHeaders() gin.HandlerFunc {
-	var all []fixedHeader
+	var all []web.FixedHeader
 	for name, value := range securityHeaders {
-		all = append(all, fixed(name, value))
+		all = append(all, web.Fixed(name, value))
 	}
 	return func(c *gin.Context) {
 		header := c.Writer.Header()
 		for _, h := range all {
-			h.set(header)
+			h.Set(header)
 		}
 		c.Next()
 	}
 }
-
-// fixedHeader is a header with the same value on many replies, which share it:
-// with a dozen of them, setting each anew is a third of all that a request
-// allocates.
-type fixedHeader struct {
-	name   string
-	values []string
-}
-
-func fixed(name, value string) fixedHeader {
-	return fixedHeader{http.CanonicalHeaderKey(name), []string{value}}
-}
-
-// set shares the value. Who adds another gets a copy, since there is no room.
-func (h fixedHeader) set(header http.Header) { header[h.name] = h.values[:1:1] }

@@ -74,7 +74,7 @@ type limited struct {
 	now     func() time.Time
 	log     *slog.Logger
 
-	policy, most fixedHeader
+	policy, most web.FixedHeader
 }
 
 // The names of the headers that change with each request, as they are sent.
@@ -87,7 +87,7 @@ func newLimited(o Options, limiter *limit.Limiter, refusal string) limited {
 	most := strconv.Itoa(limiter.Max)
 	return limited{
 		limiter: limiter, refusal: web.Title(refusal, errs.New(errs.TooMany, refusal)), now: o.Now, log: o.Log,
-		policy: fixed("RateLimit-Policy", most+";w="+strconv.FormatInt(ceilSeconds(limiter.Window), 10)), most: fixed("RateLimit-Limit", most),
+		policy: web.Fixed("RateLimit-Policy", most+";w="+strconv.FormatInt(ceilSeconds(limiter.Window), 10)), most: web.Fixed("RateLimit-Limit", most),
 	}
 }
 
@@ -115,8 +115,8 @@ func (l limited) take(c *gin.Context, legacy bool) bool {
 		header.Set("X-RateLimit-Remaining", strconv.Itoa(result.Remaining))
 		header.Set("X-RateLimit-Reset", strconv.FormatInt(l.now().Unix()+reset, 10))
 	} else {
-		l.policy.set(header)
-		l.most.set(header)
+		l.policy.Set(header)
+		l.most.Set(header)
 		values := [...]string{strconv.Itoa(result.Remaining), strconv.FormatInt(reset, 10)}
 		header[remainingName], header[resetName] = values[0:1:1], values[1:2:2]
 	}

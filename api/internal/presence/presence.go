@@ -51,7 +51,6 @@ type Service struct {
 	options    Options
 	self       fleet.Instance
 	registered bool // the registry said so
-	known      bool // the registry may have it, whatever it said
 	draining   chan struct{}
 }
 
@@ -115,7 +114,6 @@ func (s *Service) beat(ctx context.Context) {
 		err = s.options.Registry.Beat(ctx, s.self)
 	}
 	if errors.Is(err, fleet.ErrDeclaredDead) {
-		s.known = true
 		err = s.options.Registry.Register(ctx, s.self)
 		s.registered = err == nil
 	}
@@ -124,15 +122,13 @@ func (s *Service) beat(ctx context.Context) {
 	}
 }
 
-// leave outlives the context of the loop, which has ended.
+// leave outlives the context of the loop, which has ended. The registry may have
+// the instance even if it did not say so.
 func (s *Service) leave(ctx context.Context) {
-	if !s.known {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatTimeout)
 	defer cancel()
 	if err := s.options.Registry.Leave(ctx, s.self.ID); err != nil {
 		s.options.Log.WarnContext(ctx, "instance not removed; it expires by itself", slog.Any("error", err))
 	}
-	s.registered, s.known = false, false
+	s.registered = false
 }

@@ -49,7 +49,7 @@ func JSON(c *gin.Context, status int, value any) error {
 			return nil
 		}
 	}
-	header["Content-Type"] = jsonType[:1:1]
+	jsonType.Set(header)
 	header.Set("Content-Length", strconv.Itoa(len(text)))
 	c.Status(status)
 	_, err = c.Writer.Write(text)
@@ -68,9 +68,7 @@ func FromCache(c *gin.Context, hit bool) {
 	}
 }
 
-// jsonType is shared by all replies. Who adds a value gets a copy, since there is
-// no room.
-var jsonType = []string{"application/json; charset=utf-8"}
+var jsonType = Fixed("Content-Type", "application/json; charset=utf-8")
 
 // buffers are for the texts of replies, until they are sent.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -120,8 +118,5 @@ func (i Instant) MarshalJSON() ([]byte, error) {
 	if time.Time(i).IsZero() {
 		return []byte("null"), nil
 	}
-	return []byte(`"` + i.String() + `"`), nil
+	return append(instant.Append([]byte{'"'}, time.Time(i)), '"'), nil
 }
-
-// String is the text in the JSON.
-func (i Instant) String() string { return instant.Text(time.Time(i)) }
