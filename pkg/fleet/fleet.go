@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/etrainer/backend/pkg/queue"
 )
 
 // ErrDeclaredDead is returned by Beat when other processes have already taken
@@ -38,6 +40,8 @@ type Instance struct {
 	Memory    uint64         `bson:"memory" json:"memory"`                     // resident bytes
 	Parent    *Parent        `bson:"parent,omitempty" json:"parent,omitempty"` // nil = it has none
 	Draining  bool           `bson:"draining" json:"draining"`                 // finishing its work before it stops
+	// Problems are documents that this instance cannot use.
+	Problems []queue.Problem `bson:"problems,omitempty" json:"problems,omitempty"`
 }
 
 // Busy reports whether the instance said that it has work in hand: leases, where

@@ -92,8 +92,12 @@ type LeaseRequest struct {
 	Holder string
 	// Names says which jobs are wanted. Others are not leased.
 	Names map[string]NameRequest
-	// Total bounds the batch over all names.
+	// Total is how many slots are idle, over all names: what is leased for
+	// them starts at once.
 	Total int
+	// Bytes bounds the size of the documents of the batch; 0 = no bound. The
+	// first job is leased whatever its size.
+	Bytes int
 	// Horizon is how far past now to look for the next due time.
 	Horizon time.Duration
 	// Expired asks for jobs whose lease outlived its lifetime, instead of
@@ -108,8 +112,12 @@ const HolderPrefix = "worker@"
 
 // NameRequest is what a LeaseRequest wants of one name.
 type NameRequest struct {
-	// Free is how many more jobs can start soon.
+	// Free is how many more jobs of the name can be held.
 	Free int
+	// Ahead is the part of Free that may be leased before a slot is idle: it
+	// does not count against LeaseRequest.Total. Such leases are marked
+	// (Lease.Ahead), because a crash must not charge a run that never began.
+	Ahead int
 	// Lifetime is the lock lifetime; 0 = DefaultLockLifetime.
 	Lifetime time.Duration
 	// Limit is how many may run at once over all workers; 0 = no limit. Runs
@@ -142,13 +150,18 @@ type Batch struct {
 // A Lease belongs to one goroutine at a time; Store methods update Stamp.
 type Lease struct {
 	Job *job.Document
+	// Due is the nextRunAt that the claim took.
+	Due time.Time
 	// Tick is the planned time that this run serves; for a run that
 	// continues an interrupted or failed one, the time planned for the first.
 	Tick time.Time
 	// Attempt counts the runs of this tick, from 1.
 	Attempt int
-	// StartedAt is lastRunAt as written by the claim.
+	// StartedAt is the time of the claim. It becomes lastRunAt: with the claim,
+	// or, where Ahead is set, with the record of the outcome.
 	StartedAt time.Time
+	// Ahead reports that the job was leased before a slot was idle.
+	Ahead bool
 	// Stamp is the lockedAt that this holder wrote last: with Holder, the
 	// fence of every later write.
 	Stamp time.Time
@@ -159,8 +172,13 @@ type Lease struct {
 	RunID bson.ObjectID
 	// RunOpen reports that the record of this run is in the database already.
 	RunOpen bool
-	// Failures counts the failed and lost runs of this tick so far.
+	// Failures counts the failed and lost runs of this tick so far, and Lost
+	// the lost ones alone: the worker died, or could not be reached.
 	Failures int
+	Lost     int
+	// Cancelled reports that the run which this one would repeat was cancelled
+	// before its worker died: record it as cancelled, without a run.
+	Cancelled bool
 	// NextRunAt is what the claim planned after this run; zero for one-offs.
 	NextRunAt time.Time
 	// Previous is lastRunAt before the claim, for handing the job back.
@@ -250,15 +268,48 @@ type Consumer interface {
 	// Report stores progress and log lines of runs that are going on, and
 	// opens their records where needed.
 	Report(ctx context.Context, reports []Ending) error
-	// Record stores outcomes. The answer has one entry per ending: nil, or
-	// ErrLeaseLost. A non-nil error of the call means that some may not be
-	// recorded: repeat the call with the same endings.
+	// Record stores outcomes in the jobs, and frees the places of limits. The
+	// answer has one entry per ending: nil; ErrLeaseLost; or ErrRefused when the
+	// database stores no outcome of that job at all, so that only the lifetime
+	// of its lock ends the lease. An ending that was refused only because of
+	// what it carries is stored without that, as job.Dead with the reason:
+	// endings is changed to what is stored. One ending never holds back
+	// another. A non-nil error of the call means that the database could not
+	// be reached, and some may not be recorded: repeat the call with the same
+	// endings.
 	Record(ctx context.Context, endings []Ending) (results []error, err error)
-	// Rescue releases everything that a dead instance held, and marks its
-	// open runs as lost. It returns how many jobs are due again. An instance
-	// that lives calls it for itself when a Lease failed and may have claimed
-	// more than it knows of; keep is what it does know.
-	Rescue(ctx context.Context, instance string, keep ...*Lease) (int, error)
+	// RecordRuns stores the history of endings that Record has answered.
+	// Nothing waits for it: a record that the database refuses is stored
+	// without what the run carried, or dropped and counted. An error means
+	// that the database could not be reached: repeat the call.
+	RecordRuns(ctx context.Context, endings []Ending) (dropped int, err error)
+	// Rescue releases what a dead instance held, and marks its open runs as
+	// lost.
+	Rescue(ctx context.Context, request RescueRequest) (Rescued, error)
+	// Reconcile makes the places that are taken of a limit equal to the jobs
+	// of the name that workers really hold. Call it before the first lease
+	// under a limit, and now and then: a place that leaked comes free, and a
+	// run that began before the limit was set takes one.
+	Reconcile(ctx context.Context, name string) error
+}
+
+// RescueRequest says whose leases to release.
+type RescueRequest struct {
+	// Instance held the leases.
+	Instance string
+	// Renewed spares leases whose lock was written after this time: their
+	// holder lives. Zero spares none.
+	Renewed time.Time
+	// Keep spares the leases that the caller, which is the instance itself,
+	// knows of: it rescues the others after a Lease that failed and may have
+	// claimed more than it told.
+	Keep []*Lease
+}
+
+// Rescued is what Rescue did.
+type Rescued struct {
+	Due   int // jobs that are due again
+	Spare int // leases that were renewed after RescueRequest.Renewed
 }
 
 // Inspector reads the queue.

@@ -170,7 +170,7 @@ func (f *fetcher) handBack(ctx context.Context, holder string) error {
 			f.keeper.lose(t)
 		}
 	}
-	_, err := f.options.Store.Rescue(ctx, holder, keep...)
+	_, err := f.options.Store.Rescue(ctx, queue.RescueRequest{Instance: holder, Keep: keep})
 	return err
 }
 

@@ -170,7 +170,7 @@ func TestDeclaredDead(t *testing.T) {
 	receive(t, "the first start", g.started)
 	receive(t, "the second start", g.started)
 	// A peer has released the first; the second was leased after that.
-	if _, err := b.store.Rescue(t.Context(), former); err != nil {
+	if _, err := b.store.Rescue(t.Context(), queue.RescueRequest{Instance: former}); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range ids[1:] {

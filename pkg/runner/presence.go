@@ -248,8 +248,8 @@ func (p *presence) rescue(ctx context.Context, dead fleet.Instance) {
 	defer cancel()
 	rescued := 0
 	if dead.Kind == fleet.Worker {
-		var err error
-		if rescued, err = p.options.Store.Rescue(ctx, dead.ID); err != nil {
+		done, err := p.options.Store.Rescue(ctx, queue.RescueRequest{Instance: dead.ID})
+		if rescued = done.Due; err != nil {
 			p.options.Log.WarnContext(ctx, "dead worker's jobs not rescued yet", slog.String("instance", dead.ID), slog.Any("error", err))
 			return
 		}

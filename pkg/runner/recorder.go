@@ -184,6 +184,9 @@ func (r *recorder) record(ctx context.Context, batch []outcome, endings []queue.
 	defer r.fence.RUnlock()
 	results, err := r.options.Store.Record(ctx, endings)
 	if err == nil {
+		_, err = r.options.Store.RecordRuns(ctx, endings)
+	}
+	if err == nil {
 		for _, o := range batch {
 			r.table.settle(o.task)
 		}

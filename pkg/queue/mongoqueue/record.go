@@ -43,13 +43,15 @@ func (s *Store) Record(ctx context.Context, endings []queue.Ending) ([]error, er
 			endings[i] = queue.Ending{Lease: endings[i].Lease, Outcome: job.Lost, FinishedAt: endings[i].FinishedAt}
 		}
 	}
-	if err := s.recordRuns(ctx, endings); err != nil {
-		return results, err
-	}
 	if err := s.freeSlots(ctx, slotsOf(leases)); err != nil {
 		return results, fmt.Errorf("free places: %w", err)
 	}
 	return results, nil
+}
+
+// RecordRuns implements queue.Consumer.
+func (s *Store) RecordRuns(ctx context.Context, endings []queue.Ending) (int, error) {
+	return 0, s.recordRuns(ctx, endings)
 }
 
 // recordJobs writes the outcomes and returns the leases that were lost.

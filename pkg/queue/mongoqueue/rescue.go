@@ -17,7 +17,12 @@ import (
 // made due, so that the run it broke off takes place again at once; nextRunAt
 // in the past is also what keeps a holder that only slept from taking its
 // lease back. The broken-off runs are recorded as lost.
-func (s *Store) Rescue(ctx context.Context, instance string, keep ...*queue.Lease) (int, error) {
+func (s *Store) Rescue(ctx context.Context, request queue.RescueRequest) (queue.Rescued, error) {
+	due, err := s.rescue(ctx, request.Instance, request.Keep)
+	return queue.Rescued{Due: due}, err
+}
+
+func (s *Store) rescue(ctx context.Context, instance string, keep []*queue.Lease) (int, error) {
 	now := s.Now()
 	heldBy := bson.D{{Key: "lastModifiedBy", Value: instance}, {Key: "lockedAt", Value: anyDate}}
 	if len(keep) > 0 {

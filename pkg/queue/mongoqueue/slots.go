@@ -159,3 +159,6 @@ func (s *Store) freeSlotsOf(ctx context.Context, holder string, keep []*queue.Le
 	}
 	return s.freeSlots(ctx, dead)
 }
+
+// Reconcile implements queue.Consumer.
+func (s *Store) Reconcile(context.Context, string) error { return nil }

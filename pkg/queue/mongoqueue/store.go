@@ -44,6 +44,9 @@ type Options struct {
 	RunRetention time.Duration
 	// Log receives what does not fail a call; nil = nothing is logged.
 	Log *slog.Logger
+	// Problems receives documents that cannot be used; nil = they are left
+	// out without a word.
+	Problems *queue.Problems
 }
 
 // Store implements queue.Store. It is safe for concurrent use.

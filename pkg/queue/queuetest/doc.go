@@ -93,11 +93,27 @@ func (s *suite) leaseOne(holder, name string) *queue.Lease {
 // record stores one ending and returns its result.
 func (s *suite) record(ending queue.Ending) error {
 	s.t.Helper()
-	results, err := s.Store.Record(s.ctx(), []queue.Ending{ending})
+	return s.recordAll([]queue.Ending{ending})[0]
+}
+
+// recordAll stores endings and their history, as a worker does, and returns
+// their results.
+func (s *suite) recordAll(endings []queue.Ending) []error {
+	s.t.Helper()
+	results, err := s.Store.Record(s.ctx(), endings)
 	if err != nil {
 		s.t.Fatalf("Record: %v", err)
 	}
-	return results[0]
+	if dropped, err := s.Store.RecordRuns(s.ctx(), endings); err != nil || dropped > 0 {
+		s.t.Fatalf("RecordRuns: %d dropped, %v", dropped, err)
+	}
+	return results
+}
+
+// rescue releases what an instance held, but for the leases to keep.
+func (s *suite) rescue(instance string, keep ...*queue.Lease) (int, error) {
+	rescued, err := s.Store.Rescue(s.ctx(), queue.RescueRequest{Instance: instance, Keep: keep})
+	return rescued.Due, err
 }
 
 func (s *suite) succeed(lease *queue.Lease) {

@@ -121,7 +121,7 @@ var leaseTests = map[string]func(*testing.T, *suite){
 			t.Fatal(err)
 		}
 		s.Clock.Advance(10 * time.Second)
-		if n, err := s.Store.Rescue(s.ctx(), "worker@dead"); err != nil || n != 1 {
+		if n, err := s.rescue("worker@dead"); err != nil || n != 1 {
 			t.Fatalf("Rescue: %d, %v; want 1", n, err)
 		}
 		s.state(id, job.Queued)
@@ -145,7 +145,7 @@ var leaseTests = map[string]func(*testing.T, *suite){
 	"a run that was never opened leaves a record when it is lost": func(t *testing.T, s *suite) {
 		id := s.enqueue(queue.Request{Name: "a"})[0].ID
 		s.leaseOne("worker@dead", "a")
-		if _, err := s.Store.Rescue(s.ctx(), "worker@dead"); err != nil {
+		if _, err := s.rescue("worker@dead"); err != nil {
 			t.Fatal(err)
 		}
 		if runs := s.runs(id); len(runs) != 1 || runs[0].Outcome != job.Lost || runs[0].Worker != "worker@dead" {
@@ -170,7 +170,7 @@ var leaseTests = map[string]func(*testing.T, *suite){
 		if again := limited("worker@w3"); len(again) != 1 {
 			t.Errorf("leased %d after one ended, want 1", len(again))
 		}
-		if _, err := s.Store.Rescue(s.ctx(), "worker@w2"); err != nil {
+		if _, err := s.rescue("worker@w2"); err != nil {
 			t.Fatal(err)
 		}
 		if again := limited("worker@w3"); len(again) != 1 {

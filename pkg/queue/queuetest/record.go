@@ -120,7 +120,7 @@ var recordTests = map[string]func(*testing.T, *suite){
 	"what a failed lease may have claimed is handed back, and the rest kept": func(t *testing.T, s *suite) {
 		s.enqueue(queue.Request{Name: "a"}, queue.Request{Name: "a"})
 		leases := s.lease(want("worker@w1", 2, "a"))
-		if n, err := s.Store.Rescue(s.ctx(), "worker@w1", leases[0]); err != nil || n != 1 {
+		if n, err := s.rescue("worker@w1", leases[0]); err != nil || n != 1 {
 			t.Fatalf("Rescue: %d, %v; want 1", n, err)
 		}
 		s.succeed(leases[0])
@@ -130,9 +130,8 @@ var recordTests = map[string]func(*testing.T, *suite){
 		id := s.enqueue(queue.Request{Name: "a"})[0].ID
 		endings := []queue.Ending{{Lease: s.leaseOne("worker@w1", "a"), Outcome: job.Retrying, RunAgainAt: Start.Add(time.Minute), Error: "boom"}}
 		for range 2 { // the answer to the first call was lost on the way
-			results, err := s.Store.Record(s.ctx(), endings)
-			if err != nil || results[0] != nil {
-				t.Fatalf("Record: %v, %v", results, err)
+			if results := s.recordAll(endings); results[0] != nil {
+				t.Fatalf("Record: %v", results)
 			}
 		}
 		if got := s.get(id); got.FailCount != 1 {
@@ -152,11 +151,7 @@ var recordTests = map[string]func(*testing.T, *suite){
 		for i, outcome := range outcomes {
 			endings[i] = queue.Ending{Lease: leases[i], Outcome: outcome}
 		}
-		results, err := s.Store.Record(s.ctx(), endings)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, result := range results {
+		for i, result := range s.recordAll(endings) {
 			if result != nil {
 				t.Errorf("%s: %v", outcomes[i], result)
 			}

@@ -184,7 +184,7 @@ var recurringTests = map[string]func(*testing.T, *suite){
 		if err := s.Store.Open(s.ctx(), []*queue.Lease{lost}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Store.Rescue(s.ctx(), "worker@dead"); err != nil {
+		if _, err := s.rescue("worker@dead"); err != nil {
 			t.Fatal(err)
 		}
 		s.Clock.Advance(time.Second)

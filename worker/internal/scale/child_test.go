@@ -197,7 +197,13 @@ func (o *oneJob) Record(_ context.Context, endings []queue.Ending) ([]error, err
 	return make([]error, len(endings)), nil
 }
 
-func (*oneJob) Rescue(context.Context, string, ...*queue.Lease) (int, error) { return 0, nil }
+func (*oneJob) RecordRuns(context.Context, []queue.Ending) (int, error) { return 0, nil }
+
+func (*oneJob) Rescue(context.Context, queue.RescueRequest) (queue.Rescued, error) {
+	return queue.Rescued{}, nil
+}
+
+func (*oneJob) Reconcile(context.Context, string) error { return nil }
 
 // noSettings is a controller with which nobody has set anything.
 type noSettings struct{ queue.Controller }
