@@ -20,7 +20,7 @@ func (d *Document) UnmarshalBSON(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("decode job document: %w", err)
 	}
-	*d = Document{absent: absentProgress | absentFailReason | absentFailCount | absentFailedAt}
+	*d = Document{Size: len(data), absent: absentProgress | absentFailReason | absentFailCount | absentFailedAt}
 	for _, element := range elements {
 		d.decodeField(element.Key(), element.Value())
 	}
@@ -97,16 +97,50 @@ func (d *Document) decodeSchedule(key string, v bson.RawValue) {
 		d.ShouldSaveResult, _ = v.BooleanOK()
 	case "result":
 		d.Result = owned(v)
+	default:
+		d.decodeLease(key, v)
+	}
+}
+
+// decodeLease reads the fields that are ours.
+func (d *Document) decodeLease(key string, v bson.RawValue) {
+	switch key {
 	case "cancelledAt":
 		d.CancelledAt, _ = v.TimeOK()
+	case "leaseHolder":
+		d.LeaseHolder, _ = v.StringValueOK()
+	case "leaseDue":
+		d.LeaseDue, _ = v.TimeOK()
+	case "resume":
+		d.Resume = resume(v)
 	}
+}
+
+// resume reads a Resume; one without its instant or its tick is none.
+func resume(v bson.RawValue) *Resume {
+	document, ok := v.DocumentOK()
+	if !ok {
+		return nil
+	}
+	var r Resume
+	var hasAt, hasTick bool
+	r.At, hasAt = document.Lookup("at").TimeOK()
+	r.Tick, hasTick = document.Lookup("tick").TimeOK()
+	if !hasAt || !hasTick {
+		return nil
+	}
+	r.At, r.Tick = r.At.UTC(), r.Tick.UTC()
+	r.Attempt = max(count(document.Lookup("attempt")), 1)
+	r.Failures, r.Lost = count(document.Lookup("failures")), count(document.Lookup("lost"))
+	r.Ahead, _ = document.Lookup("ahead").BooleanOK()
+	return &r
 }
 
 // inUTC keeps every instant in UTC: the driver decodes to the local zone.
 func (d *Document) inUTC() {
 	for _, t := range []*time.Time{
 		&d.NextRunAt, &d.LockedAt, &d.LastRunAt, &d.LastFinishedAt, &d.FailedAt,
-		&d.StartDate, &d.EndDate, &d.DebounceStartedAt, &d.CancelledAt,
+		&d.StartDate, &d.EndDate, &d.DebounceStartedAt, &d.CancelledAt, &d.LeaseDue,
 	} {
 		if !t.IsZero() {
 			*t = t.UTC()

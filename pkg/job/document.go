@@ -57,8 +57,20 @@ type Document struct {
 	Result            bson.RawValue
 
 	// CancelledAt is ours: somebody asked for this job to be cancelled. The
-	// holder of the lease cancels the handler; a waiting job is never leased.
+	// holder of the lease cancels the handler; a waiting job loses its plan. It
+	// counts for the planning that it met, and not for a later one.
 	CancelledAt time.Time
+
+	// LeaseHolder and LeaseDue are ours, and there only while a worker of this
+	// product holds the job: which one, and which nextRunAt it took.
+	LeaseHolder string
+	LeaseDue    time.Time
+	// Resume is ours: what the run planned for NextRunAt continues; nil =
+	// nothing.
+	Resume *Resume
+
+	// Size is the length of the decoded document in bytes.
+	Size int
 
 	absent fieldSet
 }
@@ -92,6 +104,35 @@ func (d *Document) NullOnFinish() []string {
 		}
 	}
 	return names
+}
+
+// Resume tells which tick a planned run continues. It counts only for a run
+// that is planned for the instant At: whoever plans the job for another one
+// makes it new, and no failure of before reaches it.
+type Resume struct {
+	At       time.Time // the nextRunAt that was written together with this
+	Tick     time.Time // the planned time of the first attempt
+	Attempt  int       // attempts so far
+	Failures int       // failed and lost runs so far
+	Lost     int       // of these, runs that the worker did not survive
+	Ahead    bool      // it was leased ahead of an idle slot when its worker died, and must not be again
+}
+
+// Fields is the BSON form of a Resume.
+func (r Resume) Fields() bson.D {
+	fields := bson.D{
+		{Key: "at", Value: Date(r.At)}, {Key: "tick", Value: Date(r.Tick)}, {Key: "attempt", Value: int32(r.Attempt)},
+	}
+	if r.Failures > 0 {
+		fields = append(fields, bson.E{Key: "failures", Value: int32(r.Failures)})
+	}
+	if r.Lost > 0 {
+		fields = append(fields, bson.E{Key: "lost", Value: int32(r.Lost)})
+	}
+	if r.Ahead {
+		fields = append(fields, bson.E{Key: "ahead", Value: true})
+	}
+	return fields
 }
 
 // Recurring reports whether a finished run leaves a next tick.

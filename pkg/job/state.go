@@ -38,7 +38,7 @@ func (d *Document) State(now time.Time) State {
 	switch {
 	case !d.LockedAt.IsZero():
 		return Running
-	case d.failedLast():
+	case d.FailedLast():
 		return Failed
 	case d.RepeatInterval != "":
 		return Repeating
@@ -51,19 +51,21 @@ func (d *Document) State(now time.Time) State {
 	}
 }
 
-func (d *Document) failedLast() bool {
+// FailedLast reports whether the newest run that ended has failed.
+func (d *Document) FailedLast() bool {
 	return !d.FailedAt.IsZero() && (d.LastFinishedAt.IsZero() || !d.FailedAt.Before(d.LastFinishedAt))
 }
 
 // Dead reports whether the job failed for good: its last run failed, nothing
 // is planned, and nobody works on it. It is kept, listed and can be retried.
 func (d *Document) Dead() bool {
-	return d.LockedAt.IsZero() && d.failedLast() && d.NextRunAt.IsZero()
+	return d.LockedAt.IsZero() && d.FailedLast() && d.NextRunAt.IsZero()
 }
 
-// Cancelled reports whether the job was cancelled and will not run again.
+// Cancelled reports whether the job was cancelled and will not run again. A
+// job that was planned anew since is not.
 func (d *Document) Cancelled() bool {
-	return !d.CancelledAt.IsZero() && d.LockedAt.IsZero()
+	return !d.CancelledAt.IsZero() && d.LockedAt.IsZero() && d.NextRunAt.IsZero()
 }
 
 // Interrupted reports whether the newest run started and never recorded an

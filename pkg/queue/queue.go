@@ -141,6 +141,9 @@ type Batch struct {
 	// More reports that due jobs were left because the batch was full or
 	// another worker was faster: ask again at once if there are free slots.
 	More bool
+	// AtLimit names those of which due jobs were left because all places of
+	// their limit over all workers are taken. They do not count for More.
+	AtLimit []string
 }
 
 // Lease is the right to run one job and to record its outcome. Leasing a job

@@ -118,24 +118,26 @@ func TestCancelOneRunOfARecurringJob(t *testing.T) {
 	}
 }
 
-// A job that is cancelled while it waits for a slot of its process never
-// reaches its handler.
-func TestCancelBeforeTheHandlerStarts(t *testing.T) {
+// A job whose worker died after it was cancelled never reaches a handler
+// again.
+func TestCancelOutlivesTheWorker(t *testing.T) {
 	t.Parallel()
 	b, g := newBench(t, nil), newGate()
-	b.start(b.options(handler("a", g.run)))
-	id := b.enqueue("a", nil, queue.In(time.Hour))
-	// The request came after the lock, as the worker sees it.
-	_, err := b.db.Collection("agendaJobs").UpdateByID(t.Context(), id,
-		bson.M{"$set": bson.M{"cancelledAt": time.Now(), "nextRunAt": time.Now()}})
+	id := b.enqueue("a", nil)
+	long := time.Now().Add(-time.Hour)
+	_, err := b.db.Collection("agendaJobs").UpdateByID(t.Context(), id, bson.M{"$set": bson.M{
+		"cancelledAt": long, "lockedAt": long, "lastRunAt": long, "nextRunAt": nil,
+		"lastModifiedBy": "worker@gone", "leaseHolder": "worker@gone", "leaseDue": long,
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.start(b.options(handler("a", g.run)))
 	if err := b.hub.Publish(t.Context(), dueSignal); err != nil {
 		t.Fatal(err)
 	}
-	if run := b.ended(id); run.Outcome != job.Cancelled {
-		t.Errorf("the run is %s", run.Outcome)
+	if runs := b.outcomes(id, 2); runs[0].Outcome != job.Lost || runs[1].Outcome != job.Cancelled {
+		t.Errorf("the runs are %s and %s, want lost and cancelled", runs[0].Outcome, runs[1].Outcome)
 	}
 	if len(g.started) != 0 {
 		t.Error("the handler was called")

@@ -32,8 +32,8 @@ func (r *Runner) newTask(lease *queue.Lease) *task {
 	t.logger = slog.New(newLines(t, r.options.Log.Handler().WithAttrs([]slog.Attr{
 		slog.String("job_name", lease.Job.Name), slog.String("job_id", lease.Job.ID.Hex()), slog.Int("attempt", lease.Attempt),
 	})))
-	if !lease.Job.CancelledAt.IsZero() {
-		t.ended = ErrCancelled // asked for before the run began
+	if lease.Cancelled {
+		t.ended = ErrCancelled // asked for before its worker died
 	}
 	return t
 }

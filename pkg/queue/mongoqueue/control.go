@@ -13,50 +13,49 @@ import (
 	"github.com/etrainer/backend/pkg/queue"
 )
 
-// Cancel implements queue.Controller. The two cases are two updates, each of
-// which is decided by the document alone: a job that starts in between is
-// caught by the second.
+// Cancel implements queue.Controller. What the document says decides which of
+// two updates is made; each is conditional on it, so a job that starts or ends
+// in between is looked at again.
 func (s *Store) Cancel(ctx context.Context, id bson.ObjectID, by string) (*job.Document, error) {
-	now := job.Date(s.Now())
-	waiting := bson.D{
-		{Key: "_id", Value: id},
-		unlocked,
-		{Key: "nextRunAt", Value: anyDate},
-		{Key: "repeatInterval", Value: nil},
-		{Key: "repeatAt", Value: nil},
-	}
-	document, err := s.change(ctx, waiting, set(bson.D{
-		{Key: "nextRunAt", Value: nil}, {Key: "cancelledAt", Value: now}, {Key: "lastModifiedBy", Value: textOrNull(by)},
-	}))
-	if !errors.Is(err, mongo.ErrNoDocuments) {
-		return document, wrap(err, "cancel job")
-	}
-	running := bson.D{{Key: "_id", Value: id}, {Key: "lockedAt", Value: anyDate}}
-	document, err = s.change(ctx, running, set(bson.D{{Key: "cancelledAt", Value: now}}))
-	if !errors.Is(err, mongo.ErrNoDocuments) {
-		return document, wrap(err, "cancel job")
-	}
-	return nil, s.conflict(ctx, id, func(d *job.Document) string {
-		if d.Recurring() {
-			return "it is recurring and not running now: pause its name, or delete it"
+	for range 3 {
+		found, err := s.Get(ctx, id)
+		if err != nil {
+			return nil, err
 		}
-		return "it has finished"
-	})
+		now := job.Date(s.Now())
+		filter, change := bson.D{{Key: "_id", Value: id}}, bson.D{}
+		switch {
+		case !found.LockedAt.IsZero():
+			filter = append(filter, bson.E{Key: "lockedAt", Value: anyDate})
+			change = set(bson.D{{Key: "cancelledAt", Value: now}})
+		case found.Recurring():
+			return nil, fmt.Errorf("%w: it is recurring and not running now: pause its name, or delete it", queue.ErrConflict)
+		case found.NextRunAt.IsZero():
+			return nil, fmt.Errorf("%w: it has finished", queue.ErrConflict)
+		default:
+			filter = append(filter, unlocked, bson.E{Key: "nextRunAt", Value: job.Date(found.NextRunAt)})
+			change = update(bson.D{
+				{Key: "nextRunAt", Value: nil}, {Key: "cancelledAt", Value: now}, {Key: "lastModifiedBy", Value: textOrNull(by)},
+			}, bson.D{{Key: "resume", Value: ""}})
+		}
+		document, err := s.change(ctx, filter, change)
+		if !errors.Is(err, mongo.ErrNoDocuments) {
+			return document, wrap(err, "cancel job")
+		}
+	}
+	return nil, fmt.Errorf("%w: it is changing all the time; try again", queue.ErrConflict)
 }
 
 // Retry implements queue.Controller, as Agendash does it, but never on a job
 // that is running.
 func (s *Store) Retry(ctx context.Context, id bson.ObjectID, by string) (*job.Document, error) {
-	document, err := s.change(ctx, bson.D{{Key: "_id", Value: id}, unlocked}, bson.D{
-		{Key: "$set", Value: bson.D{
-			{Key: "nextRunAt", Value: job.Date(s.Now())},
-			{Key: "failCount", Value: nil},
-			{Key: "failReason", Value: nil},
-			{Key: "failedAt", Value: nil},
-			{Key: "lastModifiedBy", Value: textOrNull(by)},
-		}},
-		{Key: "$unset", Value: bson.D{{Key: "cancelledAt", Value: ""}}},
-	})
+	document, err := s.change(ctx, bson.D{{Key: "_id", Value: id}, unlocked}, update(bson.D{
+		{Key: "nextRunAt", Value: job.Date(s.Now())},
+		{Key: "failCount", Value: nil},
+		{Key: "failReason", Value: nil},
+		{Key: "failedAt", Value: nil},
+		{Key: "lastModifiedBy", Value: textOrNull(by)},
+	}, bson.D{{Key: "cancelledAt", Value: ""}, {Key: "resume", Value: ""}}))
 	if !errors.Is(err, mongo.ErrNoDocuments) {
 		return document, wrap(err, "retry job")
 	}

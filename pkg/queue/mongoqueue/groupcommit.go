@@ -78,7 +78,7 @@ func (g *groupCommit) Insert(ctx context.Context, document any, fresh bool) erro
 		return me.err
 	}
 	err := g.insert(ctx, []any{document})
-	if fresh && mongo.IsDuplicateKeyError(err) {
+	if fresh && isOnlyDuplicate(err) {
 		return nil // the command that failed has stored it all the same
 	}
 	return err
@@ -179,4 +179,15 @@ func resultOf(i, of int, err error) (alone bool, failure error) {
 	default:
 		return false, err
 	}
+}
+
+// isOnlyDuplicate reports that a document is there already, and that a
+// majority has it: a duplicate key that comes with a failed write concern says
+// only the first.
+func isOnlyDuplicate(err error) bool {
+	var partial mongo.BulkWriteException
+	if errors.As(err, &partial) && partial.WriteConcernError != nil {
+		return false
+	}
+	return mongo.IsDuplicateKeyError(err)
 }

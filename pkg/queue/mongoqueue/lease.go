@@ -4,71 +4,133 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
 )
 
-// Lease implements queue.Consumer: find, claim, read back.
+// maxLooks bounds the searches of one Lease. The first one finds everything
+// where no name has more due jobs than it may hold; each of the others leaves
+// out the names that are full.
+const maxLooks = 20
+
+// Lease implements queue.Consumer: find, claim, read back, start.
 func (s *Store) Lease(ctx context.Context, request queue.LeaseRequest) (queue.Batch, error) {
 	search := newSearch(request, s.Now())
-	if len(search.names) == 0 || request.Total <= 0 {
-		return queue.Batch{}, nil
-	}
-	found, err := s.find(ctx, search)
-	if err != nil {
-		return queue.Batch{}, fmt.Errorf("find due jobs: %w", err)
-	}
-	batch := queue.Batch{NextDue: found.nextDue, More: found.more}
-	if len(found.candidates) == 0 {
-		return batch, nil
-	}
-	slots, err := s.takeSlots(ctx, request, found.candidates)
-	if err != nil {
+	if err := s.gather(ctx, search); err != nil {
 		return queue.Batch{}, err
 	}
-	wanted := slots.limit(found.candidates)
-	if len(wanted) == 0 {
-		return batch, nil // every place of these names is taken
+	batch := queue.Batch{NextDue: search.nextDue, More: search.more, AtLimit: search.atLimit}
+	if len(search.candidates) == 0 {
+		return batch, nil
 	}
-	leases, err := s.claim(ctx, search, wanted)
+	leases, err := s.claim(ctx, search)
 	if err != nil {
-		return queue.Batch{}, fmt.Errorf("claim %d jobs: %w", len(wanted), err)
+		return queue.Batch{}, fmt.Errorf("claim %d jobs: %w", len(search.candidates), err)
 	}
-	if len(leases) < len(wanted) {
+	if len(leases) < len(search.candidates) {
 		batch.More = true // another worker was faster
 	}
-	slots.assign(leases)
-	if err := s.freeSlots(ctx, slots.unused()); err != nil {
-		s.options.Log.WarnContext(ctx, "unused slots not freed", slog.Any("error", err))
-	}
+	search.places.assign(leases)
+	s.freeSlots(ctx, search.places.unused())
 	batch.Leases, err = s.start(ctx, search, leases)
 	return batch, err
 }
 
-// search is one LeaseRequest, resolved against the clock.
+// search is one LeaseRequest, resolved against the clock, and what was found
+// for it so far.
 type search struct {
 	request queue.LeaseRequest
 	now     time.Time
-	names   []string // those with free places
+
+	open       map[string]bool // names that may hold more
+	taken      map[string]int
+	slots      int // idle slots that no candidate has yet
+	bytes      int // of request.Bytes
+	candidates []candidate
+	places     *places
+
+	nextDue time.Time
+	more    bool
+	atLimit []string
+
+	brokeOff []brokenOff    // leases that repeat a run whose lock expired
+	older    []*queue.Lease // leases whose last run an older release wrote down in the history alone
 }
 
-func newSearch(request queue.LeaseRequest, now time.Time) search {
-	s := search{request: request, now: now}
+// candidate is a due job as the search saw it: enough to claim it, and what
+// the claim will overwrite.
+type candidate struct {
+	*job.Document
+	ahead bool // no slot is idle for it yet
+}
+
+func newSearch(request queue.LeaseRequest, now time.Time) *search {
+	s := &search{
+		request: request, now: now, slots: request.Total, bytes: request.Bytes,
+		open: map[string]bool{}, taken: map[string]int{}, places: newPlaces(request.Holder),
+	}
 	for name, want := range request.Names {
-		if want.Free > 0 {
-			s.names = append(s.names, name)
+		if want.Free > 0 && (request.Total > 0 || want.Ahead > 0) {
+			s.open[name] = true
 		}
 	}
 	return s
 }
 
-func (s search) lifetime(name string) time.Duration {
+// names are those that may hold more.
+func (s *search) names() []string { return slices.Sorted(maps.Keys(s.open)) }
+
+// room is how many more jobs all open names together may hold.
+func (s *search) room() int {
+	room, ahead := 0, 0
+	for name := range s.open {
+		want := s.request.Names[name]
+		room += want.Free - s.taken[name]
+		ahead += want.Ahead
+	}
+	return min(room, s.slots+ahead)
+}
+
+// take makes a document a candidate, and reports whether there was room.
+func (s *search) take(document *job.Document, size int) bool {
+	want := s.request.Names[document.Name]
+	if s.taken[document.Name] >= want.Free || s.request.Bytes > 0 && s.bytes < size && len(s.candidates) > 0 {
+		return false
+	}
+	ahead := s.slots <= 0
+	if ahead && (want.Ahead <= 0 || document.Resume != nil && document.Resume.Ahead) {
+		return false // such a job ended the life of its worker, perhaps: it starts at once or not at all
+	}
+	if !ahead {
+		s.slots--
+	}
+	s.taken[document.Name]++
+	s.bytes -= size
+	s.candidates = append(s.candidates, candidate{Document: document, ahead: ahead})
+	return true
+}
+
+// giveBack takes back what take did for the last n candidates of a name.
+func (s *search) giveBack(name string, n int) {
+	for i := len(s.candidates) - 1; i >= 0 && n > 0; i-- {
+		if c := s.candidates[i]; c.Name == name {
+			if !c.ahead {
+				s.slots++
+			}
+			s.taken[name]--
+			s.candidates = slices.Delete(s.candidates, i, i+1)
+			n--
+		}
+	}
+}
+
+func (s *search) lifetime(name string) time.Duration {
 	if lifetime := s.request.Names[name].Lifetime; lifetime > 0 {
 		return lifetime
 	}
@@ -77,23 +139,23 @@ func (s search) lifetime(name string) time.Duration {
 
 // lockCondition is Agenda's condition for taking a job, in the half that this
 // search is about. until is how far nextRunAt may reach.
-func (s search) lockCondition(until time.Time) bson.D {
+func (s *search) lockCondition(names []string, until time.Time) bson.D {
 	if !s.request.Expired {
 		return bson.D{
-			{Key: "name", Value: in(s.names)},
+			{Key: "name", Value: in(names)},
 			unlocked,
 			{Key: "nextRunAt", Value: upTo(until)},
 			enabled,
 		}
 	}
 	byLifetime := map[time.Duration][]string{}
-	for _, name := range s.names {
+	for _, name := range names {
 		byLifetime[s.lifetime(name)] = append(byLifetime[s.lifetime(name)], name)
 	}
 	var branches []bson.D
 	for lifetime, names := range byLifetime {
 		branches = append(branches, bson.D{
-			{Key: "name", Value: in(names)}, {Key: "lockedAt", Value: upTo(s.now.Add(-lifetime))}, enabled,
+			{Key: "name", Value: in(names)}, {Key: "lockedAt", Value: append(locked(), upTo(s.now.Add(-lifetime))...)}, enabled,
 		})
 	}
 	if len(branches) == 1 {
@@ -102,16 +164,87 @@ func (s search) lockCondition(until time.Time) bson.D {
 	return bson.D{{Key: "$or", Value: branches}}
 }
 
-// candidate is a due job as the search saw it: enough to claim it, and what
-// the claim will overwrite.
-type candidate struct {
-	document *job.Document
+// gather looks for candidates until every idle slot has one, or nothing else
+// is due. A name that has more due jobs than it may hold is left out of the
+// next look, so that its backlog hides nobody else's jobs.
+func (s *Store) gather(ctx context.Context, search *search) error {
+	for range maxLooks {
+		room := search.room()
+		if len(search.open) == 0 || room <= 0 {
+			return nil
+		}
+		before := len(search.candidates)
+		full, err := s.look(ctx, search, room+1)
+		if err != nil {
+			return fmt.Errorf("find due jobs: %w", err)
+		}
+		closed, err := s.takePlaces(ctx, search, search.candidates[before:])
+		if err != nil {
+			return err
+		}
+		if !full && !closed {
+			return nil
+		}
+	}
+	return nil
 }
 
-type findings struct {
-	candidates []candidate
-	nextDue    time.Time
-	more       bool
+// look reads one page of what is due, in the order of Agenda: by time, then by
+// priority. It looks a little into the future as well, and so learns when to
+// look again. full reports that the page may hide further jobs.
+func (s *Store) look(ctx context.Context, search *search, limit int) (full bool, err error) {
+	filter := search.lockCondition(search.names(), search.now.Add(search.request.Horizon))
+	filter = append(filter, s.notThese(search)...)
+	cursor, err := s.jobs.Find(ctx, filter,
+		inOneAnswer(limit).SetSort(keys("nextRunAt", 1, "priority", -1)).SetProjection(candidateFields))
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = cursor.Close(ctx) }()
+	read, closes := 0, map[string]bool{}
+	for cursor.Next(ctx) {
+		read++
+		document := &job.Document{}
+		if problem := readCandidate(cursor.Current, document); problem != "" {
+			s.leaveOut(ctx, cursor.Current, problem)
+			continue
+		}
+		if !search.request.Expired && document.NextRunAt.After(search.now) {
+			if search.nextDue.IsZero() || document.NextRunAt.Before(search.nextDue) {
+				search.nextDue = document.NextRunAt
+			}
+			break // everything behind it is due later
+		}
+		if !search.take(document, s.sizes.of(document.Name)) {
+			search.more = true
+			closes[document.Name] = true
+		}
+	}
+	for name := range closes {
+		delete(search.open, name)
+	}
+	return read == limit, cursor.Err()
+}
+
+// notThese leaves out of a search what it found before, and what cannot be
+// used.
+func (s *Store) notThese(search *search) bson.D {
+	var ids []any
+	for _, c := range search.candidates {
+		if search.open[c.Name] {
+			ids = append(ids, c.ID)
+		}
+	}
+	left, only := s.leftOut.now(search.now)
+	ids = append(ids, left...)
+	condition := only
+	if len(ids) > 0 {
+		condition = append(condition, bson.E{Key: "$nin", Value: ids})
+	}
+	if len(condition) == 0 {
+		return nil
+	}
+	return bson.D{{Key: "_id", Value: condition}}
 }
 
 var candidateFields = bson.D{
@@ -121,122 +254,28 @@ var candidateFields = bson.D{
 	{Key: "lastRunAt", Value: 1},
 	{Key: "lastFinishedAt", Value: 1},
 	{Key: "failedAt", Value: 1},
-	{Key: "failCount", Value: 1},
 	{Key: "repeatInterval", Value: 1},
 	{Key: "repeatAt", Value: 1},
+	{Key: "lastModifiedBy", Value: 1},
+	{Key: "cancelledAt", Value: 1},
+	{Key: "leaseHolder", Value: 1},
+	{Key: "leaseDue", Value: 1},
+	{Key: "resume", Value: 1},
 }
 
-// find reads what is due in the order of Agenda: by time, then by priority.
-// It looks a little into the future as well, and so learns when to look again.
-func (s *Store) find(ctx context.Context, search search) (findings, error) {
-	limit := search.request.Total + 1
-	cursor, err := s.jobs.Find(ctx, search.lockCondition(search.now.Add(search.request.Horizon)),
-		inOneAnswer(limit).SetSort(keys("nextRunAt", 1, "priority", -1)).SetProjection(candidateFields))
-	if err != nil {
-		return findings{}, err
+// readCandidate decodes a document that the search found. It returns what
+// keeps the document from being used; "" = nothing.
+func readCandidate(raw bson.Raw, document *job.Document) string {
+	if err := document.UnmarshalBSON(raw); err != nil {
+		return "its name is not a text"
 	}
-	documents, err := documentsOf(ctx, cursor)
-	if err != nil {
-		return findings{}, err
+	if document.ID.IsZero() {
+		return "its _id is not an ObjectId"
 	}
-	var found findings
-	taken := map[string]int{}
-	for _, document := range documents {
-		switch {
-		case !search.request.Expired && document.NextRunAt.After(search.now):
-			found.nextDue = document.NextRunAt
-			return found, nil
-		case len(found.candidates) == search.request.Total || taken[document.Name] == search.request.Names[document.Name].Free:
-			found.more = true
-		default:
-			taken[document.Name]++
-			found.candidates = append(found.candidates, candidate{document: document})
-		}
-	}
-	return found, nil
+	return ""
 }
 
-// claim sets our stamp on the candidates that are still free, all in one
-// update command. For one-off jobs the claim is also the start record;
-// recurring ones get theirs with their next tick, in start.
-func (s *Store) claim(ctx context.Context, search search, candidates []candidate) ([]*queue.Lease, error) {
-	stamp := s.stamp()
-	holder := bson.D{{Key: "lockedAt", Value: job.Date(stamp)}, {Key: "lastModifiedBy", Value: textOrNull(search.request.Holder)}}
-	var once, recurring []bson.ObjectID
-	for _, c := range candidates {
-		if c.document.Recurring() {
-			recurring = append(recurring, c.document.ID)
-		} else {
-			once = append(once, c.document.ID)
-		}
-	}
-	var models []mongo.WriteModel
-	if len(once) > 0 {
-		started := append(bson.D{{Key: "lastRunAt", Value: job.Date(stamp)}, {Key: "nextRunAt", Value: nil}}, holder...)
-		models = append(models, claimModel(search, once, started, bson.E{Key: "repeatInterval", Value: nil}, bson.E{Key: "repeatAt", Value: nil}))
-	}
-	if len(recurring) > 0 {
-		models = append(models, claimModel(search, recurring, holder))
-	}
-	result, err := s.jobs.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
-	if err != nil || result.MatchedCount == 0 {
-		return nil, err
-	}
-	return s.readBack(ctx, search, candidates, stamp)
-}
-
-func claimModel(search search, ids []bson.ObjectID, fields bson.D, still ...bson.E) mongo.WriteModel {
-	filter := append(search.lockCondition(search.now), still...)
-	return mongo.NewUpdateManyModel().SetFilter(append(filter, among(ids))).SetUpdate(set(fields))
-}
-
-// readBack fetches what carries our stamp. The documents are read after the
-// claim, so that a payload which changed a moment before it is not lost.
-func (s *Store) readBack(ctx context.Context, search search, candidates []candidate, stamp time.Time) ([]*queue.Lease, error) {
-	ids := make([]bson.ObjectID, len(candidates))
-	for i, c := range candidates {
-		ids[i] = c.document.ID
-	}
-	cursor, err := s.jobs.Find(ctx, bson.D{
-		{Key: "lockedAt", Value: job.Date(stamp)},
-		{Key: "lastModifiedBy", Value: textOrNull(search.request.Holder)},
-		among(ids),
-	}, inOneAnswer(len(ids)))
-	if err != nil {
-		return nil, err
-	}
-	documents, err := documentsOf(ctx, cursor)
-	if err != nil {
-		return nil, err
-	}
-	claimed := make(map[bson.ObjectID]*job.Document, len(documents))
-	for _, document := range documents {
-		claimed[document.ID] = document
-	}
-	leases := make([]*queue.Lease, 0, len(documents))
-	for _, c := range candidates { // keep the order of the search
-		if document := claimed[c.document.ID]; document != nil {
-			leases = append(leases, newLease(document, c.document, stamp, search.request.Holder))
-		}
-	}
-	return leases, nil
-}
-
-// newLease describes a first attempt; resume corrects it for a later one.
-func newLease(document, before *job.Document, stamp time.Time, holder string) *queue.Lease {
-	lease := &queue.Lease{
-		Job: document, Tick: before.NextRunAt, Attempt: 1,
-		StartedAt: stamp, Stamp: stamp, Holder: holder,
-		RunID: runID(document.ID, stamp, holder), Previous: before.LastRunAt,
-	}
-	if lease.Tick.IsZero() || before.Recurring() && before.Interrupted() && before.NextRunAt.After(stamp) {
-		lease.Tick = before.LastRunAt // an expired lease: the run that it broke off is the one to repeat
-	}
-	if lease.Tick.IsZero() {
-		lease.Tick = stamp
-	}
-	if before.State(stamp) == job.Failed {
-		lease.Failures = before.FailCount
-	}
-	return lease
+// warn logs what does not fail a call.
+func (s *Store) warn(ctx context.Context, what string, err error, attrs ...any) {
+	s.options.Log.WarnContext(ctx, what, append(attrs, slog.Any("error", err))...)
 }

@@ -6,171 +6,168 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
 )
 
 // Record implements queue.Consumer. All endings go to the server in one
-// update command, grouped so that runs which end alike share one statement;
-// the fence is part of each. The history follows in a second command, for
-// those whose outcome was accepted.
+// update command, grouped so that runs of one claim which end alike share one
+// statement; the fence is part of each.
 func (s *Store) Record(ctx context.Context, endings []queue.Ending) ([]error, error) {
 	results := make([]error, len(endings))
-	if len(endings) == 0 {
-		return results, nil
-	}
 	now := s.stamp()
-	for i, ending := range endings {
-		if ending.Outcome == job.Lost { // nothing that the run did is recorded
-			endings[i] = queue.Ending{Lease: ending.Lease, Outcome: job.Lost, FinishedAt: ending.FinishedAt}
-		}
-		if endings[i].FinishedAt.IsZero() {
-			endings[i].FinishedAt = now
-		}
-	}
-	lost, err := s.recordJobs(ctx, endings)
-	if err != nil {
-		return nil, err
-	}
-	leases := make([]*queue.Lease, len(endings))
+	var pending []*settlement
 	for i := range endings {
-		leases[i] = endings[i].Lease
-		if lost[endings[i].Lease] {
-			results[i] = queue.ErrLeaseLost
-			endings[i] = queue.Ending{Lease: endings[i].Lease, Outcome: job.Lost, FinishedAt: endings[i].FinishedAt}
+		ending := &endings[i]
+		if ending.FinishedAt.IsZero() {
+			ending.FinishedAt = now
+		}
+		if ending.Outcome == job.Lost { // nothing that the run did is recorded
+			lose(ending)
+			continue
+		}
+		pending = append(pending, &settlement{ending: ending, result: &results[i]})
+	}
+	for _, distinct := range settleOncePerJob(pending) {
+		if err := s.settle(ctx, distinct); err != nil {
+			return results, err
 		}
 	}
-	if err := s.freeSlots(ctx, slotsOf(leases)); err != nil {
-		return results, fmt.Errorf("free places: %w", err)
-	}
+	s.freeSlots(ctx, slotsOf(endings))
 	return results, nil
 }
 
-// RecordRuns implements queue.Consumer.
-func (s *Store) RecordRuns(ctx context.Context, endings []queue.Ending) (int, error) {
-	return 0, s.recordRuns(ctx, endings)
+// lose leaves of an ending only that its lease was lost.
+func lose(ending *queue.Ending) {
+	*ending = queue.Ending{Lease: ending.Lease, Outcome: job.Lost, FinishedAt: ending.FinishedAt}
 }
 
-// recordJobs writes the outcomes and returns the leases that were lost.
-func (s *Store) recordJobs(ctx context.Context, endings []queue.Ending) (map[*queue.Lease]bool, error) {
-	pending := make([]queue.Ending, 0, len(endings))
-	for _, ending := range endings {
-		if ending.Outcome != job.Lost {
-			pending = append(pending, ending)
+// settlement is one ending on its way to its job.
+type settlement struct {
+	ending *queue.Ending
+	result *error
+	form   form
+	// keepPlan leaves nextRunAt alone: somebody planned the job anew during the
+	// run.
+	keepPlan bool
+}
+
+// form is how much of an ending is written. The database may refuse a form;
+// then the next smaller one is tried.
+type form int
+
+const (
+	whole   form = iota
+	reduced      // dead, with the reason, without what the run left
+	bare         // the end alone: not even the reason fits
+	forms
+)
+
+func settleOncePerJob(all []*settlement) [][]*settlement {
+	var parts [][]*settlement
+	count := make(map[bson.ObjectID]int, len(all))
+	for _, each := range all {
+		id := each.ending.Lease.Job.ID
+		if count[id] == len(parts) {
+			parts = append(parts, nil)
+		}
+		parts[count[id]] = append(parts[count[id]], each)
+		count[id]++
+	}
+	return parts
+}
+
+// settle writes endings of different jobs. An error means that the database
+// could not be reached.
+func (s *Store) settle(ctx context.Context, all []*settlement) error {
+	unmatched, err := s.write(ctx, all)
+	if err != nil {
+		return fmt.Errorf("record %d outcomes: %w", len(all), err)
+	}
+	if len(unmatched) == 0 {
+		return nil
+	}
+	missing, err := s.notRecorded(ctx, unmatched)
+	if err != nil {
+		return fmt.Errorf("look for outcomes that were not recorded: %w", err)
+	}
+	for _, each := range missing {
+		if err := s.settleAgain(ctx, each); err != nil {
+			return err
 		}
 	}
-	lost := map[*queue.Lease]bool{}
-	matched, err := s.writeOutcomes(ctx, pending)
-	if err != nil {
-		return nil, fmt.Errorf("record %d outcomes: %w", len(pending), err)
-	}
-	if matched == len(pending) {
-		return lost, nil
-	}
-	missing, err := s.notRecorded(ctx, pending)
-	if err != nil {
-		return nil, fmt.Errorf("look for outcomes that were not recorded: %w", err)
-	}
-	for _, ending := range missing {
-		back, err := s.takeBack(ctx, ending.Lease)
+	return nil
+}
+
+// settleAgain finds out why an ending did not match, and writes what is still
+// right: the lock may have been cleared by Node, the job cancelled or planned
+// anew during the run, or the lease lost.
+func (s *Store) settleAgain(ctx context.Context, each *settlement) error {
+	lease := each.ending.Lease
+	for range 3 {
+		stored, err := s.asStored(ctx, lease.Job.ID)
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("look at the job of an outcome: %w", err)
 		}
-		if !back {
-			lost[ending.Lease] = true
-			continue
+		if stored == nil {
+			break // deleted
 		}
-		if matched, err = s.writeOutcomes(ctx, []queue.Ending{ending}); err != nil {
-			return nil, fmt.Errorf("record an outcome: %w", err)
+		holds := stored.LeaseHolder == lease.Holder && stored.LockedAt.Equal(lease.Stamp)
+		if !holds {
+			back, err := s.takeBack(ctx, lease)
+			if err != nil {
+				return err
+			}
+			if !back {
+				break
+			}
 		}
-		lost[ending.Lease] = matched == 0
+		each.adapt(stored)
+		unmatched, err := s.write(ctx, []*settlement{each})
+		if err != nil {
+			return fmt.Errorf("record an outcome: %w", err)
+		}
+		if len(unmatched) == 0 {
+			return nil
+		}
 	}
-	return lost, nil
+	*each.result = queue.ErrLeaseLost
+	lose(each.ending)
+	return nil
 }
 
-// writeOutcomes returns how many jobs matched their fence.
-func (s *Store) writeOutcomes(ctx context.Context, endings []queue.Ending) (int, error) {
-	if len(endings) == 0 {
-		return 0, nil
+// adapt gives way to what happened to the job during the run: a cancel that
+// met it ends its attempts, and a plan that somebody made stands.
+func (each *settlement) adapt(stored *job.Document) {
+	ending := each.ending
+	if plansAgain(*ending) && !stored.CancelledAt.IsZero() {
+		ending.Outcome, ending.RunAgainAt, ending.Unstarted = job.Cancelled, time.Time{}, false
 	}
-	var models []mongo.WriteModel
-	moved := 0
-	for _, ending := range endings {
-		if next, ok := s.overlapped(ending); ok {
-			// Drop the ticks that passed during the run, unless somebody
-			// planned the job anew meanwhile.
-			still := append(fence(ending.Lease), bson.E{Key: "nextRunAt", Value: job.Date(ending.Lease.NextRunAt)})
-			models = append(models, mongo.NewUpdateOneModel().SetFilter(still).SetUpdate(set(bson.D{{Key: "nextRunAt", Value: job.Date(next)}})))
-			moved++
-		}
+	if !stored.NextRunAt.Equal(ending.Lease.NextRunAt) {
+		each.keepPlan, ending.RunAgainAt = true, time.Time{}
 	}
-	models = append(models, groups(endings)...)
-	result, err := s.jobs.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(moved > 0))
+}
+
+// asStored reads what an outcome depends on; nil = the job is gone.
+func (s *Store) asStored(ctx context.Context, id bson.ObjectID) (*job.Document, error) {
+	cursor, err := s.jobs.Find(ctx, bson.D{{Key: "_id", Value: id}}, inOneAnswer(1).SetProjection(candidateFields))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	if moved > 0 {
-		// The statements that moved a tick count as matches too; the sum
-		// says nothing, so look.
-		missing, err := s.notRecorded(ctx, endings)
-		return len(endings) - len(missing), err
+	documents, err := documentsOf(ctx, cursor)
+	if err != nil || len(documents) == 0 {
+		return nil, err
 	}
-	return int(result.MatchedCount), nil
-}
-
-// overlapped returns the tick after a run that lasted longer than its
-// interval, when the ticks in between are to be dropped.
-func (s *Store) overlapped(ending queue.Ending) (time.Time, bool) {
-	lease := ending.Lease
-	if !lease.SkipOverlap || lease.NextRunAt.IsZero() || lease.NextRunAt.After(ending.FinishedAt) || !ending.RunAgainAt.IsZero() {
-		return time.Time{}, false
-	}
-	next := s.nextTick(lease.Job, ending.FinishedAt, ending.FinishedAt)
-	return next, next.After(lease.NextRunAt)
-}
-
-// groups turns endings into one statement for each different update.
-func groups(endings []queue.Ending) []mongo.WriteModel {
-	type group struct {
-		update bson.D
-		leases []*queue.Lease
-	}
-	byUpdate := map[string]*group{}
-	var order []*group
-	for _, ending := range endings {
-		update := outcomeUpdate(ending)
-		key, err := bson.Marshal(update)
-		if err != nil { // cannot happen: the values are text, numbers and dates
-			key = []byte(ending.Lease.Job.ID.Hex())
-		}
-		g := byUpdate[string(key)]
-		if g == nil {
-			g = &group{update: update}
-			byUpdate[string(key)] = g
-			order = append(order, g)
-		}
-		g.leases = append(g.leases, ending.Lease)
-	}
-	models := make([]mongo.WriteModel, len(order))
-	for i, g := range order {
-		if len(g.leases) == 1 {
-			models[i] = fenced(g.leases[0], g.update)
-		} else {
-			models[i] = mongo.NewUpdateManyModel().SetFilter(held(g.leases)).SetUpdate(g.update)
-		}
-	}
-	return models
+	return documents[0], nil
 }
 
 // notRecorded returns the endings that are not on their job: neither written
 // by this call nor by an earlier one that seemed to fail.
-func (s *Store) notRecorded(ctx context.Context, endings []queue.Ending) ([]queue.Ending, error) {
-	ids := make([]bson.ObjectID, len(endings))
-	for i, ending := range endings {
-		ids[i] = ending.Lease.Job.ID
+func (s *Store) notRecorded(ctx context.Context, all []*settlement) ([]*settlement, error) {
+	ids := make([]bson.ObjectID, len(all))
+	for i, each := range all {
+		ids[i] = each.ending.Lease.Job.ID
 	}
 	cursor, err := s.jobs.Find(ctx, bson.D{among(ids)}, inOneAnswer(len(ids)).SetProjection(candidateFields))
 	if err != nil {
@@ -184,10 +181,10 @@ func (s *Store) notRecorded(ctx context.Context, endings []queue.Ending) ([]queu
 	for _, document := range documents {
 		byID[document.ID] = document
 	}
-	var missing []queue.Ending
-	for _, ending := range endings {
-		if d := byID[ending.Lease.Job.ID]; d == nil || !recorded(d, ending) {
-			missing = append(missing, ending)
+	var missing []*settlement
+	for _, each := range all {
+		if d := byID[each.ending.Lease.Job.ID]; d == nil || !recorded(d, *each.ending) {
+			missing = append(missing, each)
 		}
 	}
 	return missing, nil
@@ -197,7 +194,7 @@ func (s *Store) notRecorded(ctx context.Context, endings []queue.Ending) ([]queu
 // of one process are unique to the millisecond, so two of them are proof.
 func recorded(d *job.Document, ending queue.Ending) bool {
 	if ending.Outcome == job.Released {
-		return !d.LockedAt.Equal(ending.Lease.Stamp) && d.NextRunAt.Equal(ending.Lease.Tick)
+		return d.LeaseHolder == "" && d.LockedAt.IsZero() && !d.NextRunAt.Before(ending.Lease.Due)
 	}
 	return d.LastRunAt.Equal(ending.Lease.StartedAt) && d.LastFinishedAt.Equal(ending.FinishedAt)
 }

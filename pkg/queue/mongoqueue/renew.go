@@ -3,83 +3,132 @@ package mongoqueue
 import (
 	"context"
 	"fmt"
-	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
 )
 
-// Renew implements queue.Consumer with one update for all leases. Only when
+// Renew implements queue.Consumer with one command for all leases. Only when
 // some did not match does it look for which, and tries to take those back.
 func (s *Store) Renew(ctx context.Context, leases []*queue.Lease) ([]*queue.Lease, error) {
-	if len(leases) == 0 {
-		return nil, nil
+	var lost []*queue.Lease
+	for _, distinct := range oncePerJob(leases) {
+		gone, err := s.renew(ctx, distinct)
+		lost = append(lost, gone...)
+		if err != nil {
+			return lost, err
+		}
 	}
+	return lost, nil
+}
+
+// oncePerJob splits leases so that no part has two of one job: a process that
+// lost a lease and got the job again may still know both, and what is read
+// back could not tell them apart.
+func oncePerJob(leases []*queue.Lease) [][]*queue.Lease {
+	var parts [][]*queue.Lease
+	count := make(map[bson.ObjectID]int, len(leases))
+	for _, lease := range leases {
+		n := count[lease.Job.ID]
+		count[lease.Job.ID]++
+		if n == len(parts) {
+			parts = append(parts, nil)
+		}
+		parts[n] = append(parts[n], lease)
+	}
+	return parts
+}
+
+func (s *Store) renew(ctx context.Context, leases []*queue.Lease) ([]*queue.Lease, error) {
 	stamp := s.stamp()
-	result, err := s.jobs.UpdateMany(ctx, held(leases), set(bson.D{{Key: "lockedAt", Value: job.Date(stamp)}}))
-	if err != nil {
+	var models []mongo.WriteModel
+	for _, group := range byStamp(leases) {
+		models = append(models, mongo.NewUpdateManyModel().SetFilter(held(group)).SetUpdate(set(bson.D{{Key: "lockedAt", Value: job.Date(stamp)}})))
+	}
+	result, err := s.jobs.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+	if err != nil && len(refusedStatements(err)) == 0 {
 		return nil, fmt.Errorf("renew %d leases: %w", len(leases), err)
 	}
 	missing := []*queue.Lease(nil)
-	if int(result.MatchedCount) < len(leases) {
+	if err != nil || int(result.MatchedCount) < len(leases) {
 		if missing, err = s.without(ctx, leases, stamp); err != nil {
 			return nil, fmt.Errorf("look for lost leases: %w", err)
 		}
 	}
+	gone := make(map[*queue.Lease]bool, len(missing))
+	for _, lease := range missing {
+		gone[lease] = true
+	}
 	for _, lease := range leases {
-		if !slices.Contains(missing, lease) {
+		if !gone[lease] {
 			lease.Stamp = stamp
 		}
 	}
 	return s.takeBackAll(ctx, missing)
 }
 
-// held matches the jobs of leases that are still ours. All leases of one call
-// have one holder.
-func held(leases []*queue.Lease) bson.D {
-	stamps := []bson.DateTime{}
+// byStamp groups leases that one statement can match exactly: by their stamp
+// and holder, in the order of their first.
+func byStamp(leases []*queue.Lease) [][]*queue.Lease {
+	type claim struct {
+		stamp  int64
+		holder string
+	}
+	at := map[claim]int{}
+	var groups [][]*queue.Lease
 	for _, lease := range leases {
-		if stamp := bson.NewDateTimeFromTime(lease.Stamp); !slices.Contains(stamps, stamp) {
-			stamps = append(stamps, stamp)
+		key := claim{lease.Stamp.UnixMilli(), lease.Holder}
+		i, ok := at[key]
+		if !ok {
+			i = len(groups)
+			at[key] = i
+			groups = append(groups, nil)
 		}
+		groups[i] = append(groups[i], lease)
+	}
+	return groups
+}
+
+// held matches the jobs of leases with one stamp and one holder that are
+// still ours. It never is a product of stamps and ids.
+func held(leases []*queue.Lease) bson.D {
+	if len(leases) == 1 {
+		return fence(leases[0])
 	}
 	return bson.D{
-		{Key: "lockedAt", Value: in(stamps)},
-		{Key: "lastModifiedBy", Value: textOrNull(leases[0].Holder)},
+		{Key: "lockedAt", Value: job.Date(leases[0].Stamp)},
+		{Key: "leaseHolder", Value: leases[0].Holder},
 		among(jobIDs(leases)),
 	}
 }
 
 // without returns the leases whose job does not carry the stamp.
-func (s *Store) without(ctx context.Context, leases []*queue.Lease, stamp any) ([]*queue.Lease, error) {
-	cursor, err := s.jobs.Find(ctx, bson.D{
-		{Key: "lockedAt", Value: stamp},
-		{Key: "lastModifiedBy", Value: textOrNull(leases[0].Holder)},
-		among(jobIDs(leases)),
-	}, inOneAnswer(len(leases)).SetProjection(bson.D{{Key: "_id", Value: 1}}))
+func (s *Store) without(ctx context.Context, leases []*queue.Lease, stamp time.Time) ([]*queue.Lease, error) {
+	cursor, err := s.jobs.Find(ctx, bson.D{{Key: "lockedAt", Value: job.Date(stamp)}, among(jobIDs(leases))},
+		inOneAnswer(len(leases)).SetProjection(bson.D{{Key: "leaseHolder", Value: 1}}))
 	if err != nil {
 		return nil, err
 	}
-	var kept []struct {
-		ID bson.ObjectID `bson:"_id"`
-	}
-	if err := cursor.All(ctx, &kept); err != nil {
-		return nil, err
-	}
-	carries := map[bson.ObjectID]bool{}
-	for _, k := range kept {
-		carries[k.ID] = true
+	defer func() { _ = cursor.Close(ctx) }()
+	holders := make(map[bson.ObjectID]string, len(leases))
+	for cursor.Next(ctx) {
+		id, isID := cursor.Current.Lookup("_id").ObjectIDOK()
+		if holder, ok := cursor.Current.Lookup("leaseHolder").StringValueOK(); ok && isID {
+			holders[id] = holder
+		}
 	}
 	var missing []*queue.Lease
 	for _, lease := range leases {
-		if !carries[lease.Job.ID] {
+		if holders[lease.Job.ID] != lease.Holder {
 			missing = append(missing, lease)
 		}
 	}
-	return missing, nil
+	return missing, cursor.Err()
 }
 
 func (s *Store) takeBackAll(ctx context.Context, missing []*queue.Lease) (lost []*queue.Lease, err error) {
@@ -95,25 +144,24 @@ func (s *Store) takeBackAll(ctx context.Context, missing []*queue.Lease) (lost [
 	return lost, nil
 }
 
-// takeBack regains a lease whose fence a Node process tore while the job ran.
-// Agenda 6.2.6 clears the lock with every every() and every save of a loaded
-// job; older versions, and our own upsert of a unique job, only put another
-// name into lastModifiedBy. It succeeds only while nobody else has had the
-// job since: no other run has started or ended, and either the lock is the
-// one that we wrote, or there is none and the job is not due. (Rescue makes a
-// job due when it takes it from a dead holder, so a holder that comes back
-// cannot regain it.)
+// takeBack regains a lease whose lock a Node process cleared while the job
+// ran: Agenda 6.2.6 does so with every every() and every save of a loaded job.
+// It succeeds only while nobody else has had the job since: no other worker of
+// ours has claimed or rescued it (the holder is still the one that we wrote,
+// for the tick that we took), and no run of Node has started or ended.
 func (s *Store) takeBack(ctx context.Context, lease *queue.Lease) (bool, error) {
 	stamp := s.stamp()
-	cleared := func(nextRunAt any) bson.D { return bson.D{unlocked, {Key: "nextRunAt", Value: nextRunAt}} }
+	started := bson.A{nil, job.Date(lease.StartedAt)}
+	if lease.Ahead {
+		started = append(started, job.Date(lease.Previous))
+	}
 	result, err := s.jobs.UpdateOne(ctx, bson.D{
 		{Key: "_id", Value: lease.Job.ID},
-		{Key: "lastRunAt", Value: bson.D{{Key: "$in", Value: bson.A{nil, job.Date(lease.StartedAt)}}}},
+		unlocked,
+		{Key: "leaseHolder", Value: lease.Holder},
+		{Key: "leaseDue", Value: job.Date(lease.Due)},
+		{Key: "lastRunAt", Value: bson.D{{Key: "$in", Value: started}}},
 		{Key: "lastFinishedAt", Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$gte", Value: job.Date(lease.StartedAt)}}}}},
-		{Key: "$or", Value: bson.A{
-			cleared(nil), cleared(after(stamp)),
-			bson.D{{Key: "lockedAt", Value: job.Date(lease.Stamp)}, {Key: "lastModifiedBy", Value: notAWorker}},
-		}},
 	}, set(bson.D{
 		{Key: "lockedAt", Value: job.Date(stamp)},
 		{Key: "lastModifiedBy", Value: textOrNull(lease.Holder)},
@@ -129,33 +177,28 @@ func (s *Store) takeBack(ctx context.Context, lease *queue.Lease) (bool, error) 
 	return true, nil
 }
 
-// notAWorker matches any lastModifiedBy but that of another worker of ours.
-var notAWorker = bson.D{{Key: "$not", Value: bson.Regex{Pattern: "^" + queue.HolderPrefix}}}
-
 // CancelRequested implements queue.Consumer.
 func (s *Store) CancelRequested(ctx context.Context, leases []*queue.Lease) ([]*queue.Lease, error) {
-	byID := make(map[bson.ObjectID]*queue.Lease, len(leases))
-	ids := make([]bson.ObjectID, len(leases))
-	for i, lease := range leases {
-		byID[lease.Job.ID], ids[i] = lease, lease.Job.ID
-	}
-	if len(ids) == 0 {
+	if len(leases) == 0 {
 		return nil, nil
 	}
-	cursor, err := s.jobs.Find(ctx, bson.D{{Key: "_id", Value: in(ids)}, {Key: "cancelledAt", Value: anyDate}},
+	cursor, err := s.jobs.Find(ctx, bson.D{among(jobIDs(leases)), {Key: "cancelledAt", Value: anyDate}},
 		options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
 	if err != nil {
 		return nil, fmt.Errorf("look for cancel requests: %w", err)
 	}
-	var found []struct {
-		ID bson.ObjectID `bson:"_id"`
+	defer func() { _ = cursor.Close(ctx) }()
+	asked := map[bson.ObjectID]bool{}
+	for cursor.Next(ctx) {
+		if id, ok := cursor.Current.Lookup("_id").ObjectIDOK(); ok {
+			asked[id] = true
+		}
 	}
-	if err := cursor.All(ctx, &found); err != nil {
-		return nil, fmt.Errorf("look for cancel requests: %w", err)
+	var cancelled []*queue.Lease
+	for _, lease := range leases {
+		if asked[lease.Job.ID] {
+			cancelled = append(cancelled, lease)
+		}
 	}
-	cancelled := make([]*queue.Lease, len(found))
-	for i, f := range found {
-		cancelled[i] = byID[f.ID]
-	}
-	return cancelled, nil
+	return cancelled, wrap(cursor.Err(), "look for cancel requests")
 }

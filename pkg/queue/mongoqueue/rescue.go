@@ -3,6 +3,7 @@ package mongoqueue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -10,88 +11,209 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue"
 )
 
-// Rescue implements queue.Consumer. Every job that the dead instance held is
-// made due, so that the run it broke off takes place again at once; nextRunAt
-// in the past is also what keeps a holder that only slept from taking its
-// lease back. The broken-off runs are recorded as lost.
+// rescueBatch is how many leases one command of Rescue releases.
+const rescueBatch = 500
+
+// Rescue implements queue.Consumer. Every job that the instance held is made
+// due, so that the run it broke off takes place again at once, as the next
+// attempt of its tick. Each release names the lock that was read, so a lease
+// that is renewed meanwhile stays.
 func (s *Store) Rescue(ctx context.Context, request queue.RescueRequest) (queue.Rescued, error) {
-	due, err := s.rescue(ctx, request.Instance, request.Keep)
-	return queue.Rescued{Due: due}, err
-}
-
-func (s *Store) rescue(ctx context.Context, instance string, keep []*queue.Lease) (int, error) {
-	now := s.Now()
-	heldBy := bson.D{{Key: "lastModifiedBy", Value: instance}, {Key: "lockedAt", Value: anyDate}}
-	if len(keep) > 0 {
-		heldBy = append(heldBy, bson.E{Key: "_id", Value: notIn(jobIDs(keep))})
-	}
-	cursor, err := s.jobs.Find(ctx, heldBy)
+	var rescued queue.Rescued
+	held, err := s.heldOf(ctx, request)
 	if err != nil {
-		return 0, fmt.Errorf("find the leases of %s: %w", instance, err)
+		return rescued, fmt.Errorf("find the leases of %s: %w", request.Instance, err)
 	}
-	var documents []*job.Document
-	if err := cursor.All(ctx, &documents); err != nil {
-		return 0, fmt.Errorf("read the leases of %s: %w", instance, err)
-	}
-	if len(documents) > 0 {
-		if err := s.loseRuns(ctx, instance, documents, now); err != nil {
-			return 0, fmt.Errorf("record the lost runs of %s: %w", instance, err)
+	now := s.Now()
+	var releases []release
+	for _, d := range held {
+		if !request.Renewed.IsZero() && d.LockedAt.After(request.Renewed) {
+			rescued.Spare++
+			continue
 		}
-		if err := s.release(ctx, heldBy, now); err != nil {
-			return 0, fmt.Errorf("release the leases of %s: %w", instance, err)
+		releases = append(releases, releaseOf(d, request.Instance, now))
+	}
+	for part := range slices.Chunk(releases, rescueBatch) {
+		due, err := s.release(ctx, part)
+		rescued.Due += due
+		if err != nil {
+			return rescued, fmt.Errorf("release the leases of %s: %w", request.Instance, err)
 		}
 	}
-	if err := s.closeRuns(ctx, instance, keep, now); err != nil {
-		return 0, fmt.Errorf("close the runs of %s: %w", instance, err)
+	s.loseRuns(ctx, request, releases, rescued.Spare == 0)
+	if rescued.Spare > 0 {
+		return rescued, nil // it lives: its places stand
 	}
-	return len(documents), wrap(s.freeSlotsOf(ctx, instance, keep), "free the places of "+instance)
+	return rescued, wrap(s.freeSlotsOf(ctx, request.Instance, request.Keep), "free the places of "+request.Instance)
 }
 
-// release gives the jobs back: a cancelled one-off for good, what is due
-// already as it is, and the rest as due now. The statements run in order, so
-// each document is met by exactly one.
-func (s *Store) release(ctx context.Context, heldBy bson.D, now time.Time) error {
-	free := func(condition bson.D, fields ...bson.E) mongo.WriteModel {
-		filter := append(append(bson.D{}, heldBy...), condition...)
-		return mongo.NewUpdateManyModel().SetFilter(filter).SetUpdate(set(append(bson.D{{Key: "lockedAt", Value: nil}}, fields...)))
+// heldOf reads what an instance holds, in the fields that its release needs.
+// A job of an older release names its holder in lastModifiedBy alone.
+func (s *Store) heldOf(ctx context.Context, request queue.RescueRequest) ([]*job.Document, error) {
+	filter := bson.D{
+		{Key: "lockedAt", Value: locked()},
+		{Key: "$or", Value: bson.A{
+			bson.D{{Key: "leaseHolder", Value: request.Instance}},
+			bson.D{{Key: "leaseHolder", Value: nil}, {Key: "lastModifiedBy", Value: request.Instance}},
+		}},
 	}
-	_, err := s.jobs.BulkWrite(ctx, []mongo.WriteModel{
-		free(bson.D{{Key: "cancelledAt", Value: anyDate}, {Key: "repeatInterval", Value: nil}}, bson.E{Key: "nextRunAt", Value: nil}),
-		free(bson.D{{Key: "nextRunAt", Value: upTo(now)}}),
-		free(nil, bson.E{Key: "nextRunAt", Value: job.Date(now)}),
-	}, options.BulkWrite().SetOrdered(true))
-	return err
+	if len(request.Keep) > 0 {
+		filter = append(filter, bson.E{Key: "_id", Value: notIn(jobIDs(request.Keep))})
+	}
+	cursor, err := s.jobs.Find(ctx, filter, options.Find().SetProjection(candidateFields).SetBatchSize(rescueBatch))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = cursor.Close(ctx) }()
+	var held []*job.Document
+	for cursor.Next(ctx) {
+		document := &job.Document{}
+		if problem := readCandidate(cursor.Current, document); problem != "" {
+			s.leaveOut(ctx, cursor.Current, problem) // it cannot have been leased by us
+			continue
+		}
+		held = append(held, document)
+	}
+	return held, cursor.Err()
 }
 
-// loseRuns leaves a record of each run that was going on: the opened record
-// becomes lost, and one that was never opened is made. It comes before the
-// release, so that whoever leases the job next finds it.
-func (s *Store) loseRuns(ctx context.Context, instance string, documents []*job.Document, now time.Time) error {
+// release is what Rescue does to one job.
+type release struct {
+	job    *job.Document
+	change bson.D
+	due    bool
+	lost   *job.Run // the run that was broken off; nil = none had begun
+}
+
+// releaseOf decides it from the document alone. now is the server's time.
+func releaseOf(d *job.Document, instance string, now time.Time) release {
+	fields := bson.D{{Key: "lockedAt", Value: nil}}
+	unset := leaseFields(false)
+	r := release{job: d, due: true}
+	began := d.Interrupted() && (!d.LeaseDue.IsZero() || d.LeaseHolder == "")
+	broken := brokenRun(d)
+	if began {
+		r.lost = &job.Run{
+			ID: runID(d.ID, broken.Tick, broken.Attempt), JobID: d.ID, Name: d.Name, Tick: broken.Tick, Attempt: broken.Attempt,
+			Failures: broken.Failures, Worker: instance, StartedAt: d.LastRunAt, FinishedAt: &now,
+		}
+	}
+	switch {
+	case !d.CancelledAt.IsZero() && d.Recurring(): // only this run was cancelled
+		unset = append(unset, bson.E{Key: "cancelledAt", Value: ""}, bson.E{Key: "resume", Value: ""})
+		r.due = !d.NextRunAt.After(now)
+	case !d.CancelledAt.IsZero():
+		fields = append(fields, bson.E{Key: "lastFinishedAt", Value: job.Date(now)})
+		unset = append(unset, bson.E{Key: "resume", Value: ""})
+		r.due = !d.NextRunAt.IsZero() && !d.NextRunAt.After(now)
+		r.change = append(update(fields, unset), nullUnlessPlanned)
+		return r
+	case !d.Recurring() && !d.NextRunAt.IsZero():
+		// Somebody planned the job anew during the run: that plan stands.
+	case broken.Attempt > 0:
+		broken.At = earlier(broken.At, now)
+		if began {
+			broken.Failures++
+			broken.Lost++
+		} else {
+			broken.Ahead = true
+		}
+		fields = append(fields, bson.E{Key: "nextRunAt", Value: job.Date(broken.At)}, bson.E{Key: "resume", Value: broken.Fields()})
+	}
+	r.change = update(fields, unset)
+	return r
+}
+
+// brokenRun describes the run that a held job was leased for, as its start saw
+// it; attempt 0 = the claim of a recurring job had not become a start.
+func brokenRun(d *job.Document) job.Resume {
+	due := d.LeaseDue
+	switch {
+	case due.IsZero() && d.LeaseHolder != "":
+		return job.Resume{}
+	case due.IsZero() && d.Interrupted(): // by an older release
+		due = d.LastRunAt
+	case due.IsZero():
+		return job.Resume{}
+	}
+	run := job.Resume{At: due, Tick: due, Attempt: 1}
+	if r := d.Resume; r != nil && r.At.Equal(due) {
+		run.Tick, run.Attempt, run.Failures, run.Lost = r.Tick, r.Attempt+1, r.Failures, r.Lost
+	}
+	return run
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// release gives jobs back, and returns how many are due now. What did not
+// match was renewed, recorded or planned anew meanwhile.
+func (s *Store) release(ctx context.Context, part []release) (due int, err error) {
+	models := make([]mongo.WriteModel, len(part))
+	for i, r := range part {
+		models[i] = mongo.NewUpdateOneModel().SetUpdate(r.change).SetFilter(bson.D{
+			{Key: "_id", Value: r.job.ID},
+			{Key: "lockedAt", Value: job.Date(r.job.LockedAt)},
+			{Key: "leaseHolder", Value: textOrNull(r.job.LeaseHolder)},
+			{Key: "nextRunAt", Value: job.Date(r.job.NextRunAt)},
+		})
+		if r.due {
+			due++
+		}
+	}
+	result, err := s.jobs.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+	for i, failure := range refusedStatements(err) {
+		s.refuseJob(ctx, part[i].job.ID, part[i].job.Name, "release this job", failure)
+		err = nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return min(due, int(result.MatchedCount)), nil
+}
+
+// loseRuns writes into the history what became of the runs. Nothing waits for
+// that: a history that cannot be written holds back no job.
+func (s *Store) loseRuns(ctx context.Context, request queue.RescueRequest, releases []release, all bool) {
+	now := s.Now()
 	var models []mongo.WriteModel
-	for _, d := range documents {
-		if !d.Interrupted() {
-			continue // leased, but the run had not started
+	for _, r := range releases {
+		if r.lost == nil {
+			continue
 		}
 		expires := now.Add(s.options.RunRetention)
-		models = append(models, lostRun(&job.Run{
-			ID: runID(d.ID, d.LastRunAt, instance), JobID: d.ID, Name: d.Name, Tick: d.LastRunAt, Attempt: 1, Failures: d.FailCount,
-			Worker: instance, StartedAt: d.LastRunAt, FinishedAt: &now, ExpiresAt: &expires,
-		}))
+		r.lost.ExpiresAt = &expires
+		outcome := job.Lost
+		if !r.job.CancelledAt.IsZero() {
+			outcome = job.Cancelled
+		}
+		models = append(models, lostRun(r.lost, outcome))
 	}
-	return s.writeRuns(ctx, models)
+	err := s.writeRuns(ctx, models)
+	if err == nil && all {
+		err = s.closeRuns(ctx, request.Instance, request.Keep, now)
+	}
+	if err != nil {
+		s.warn(ctx, "lost runs not recorded", err)
+	}
 }
 
 // lostRun marks the record of a run as lost, and makes one if there is none.
 // The holder and whoever rescued the job may both come to that conclusion.
-func lostRun(run *job.Run) mongo.WriteModel {
+func lostRun(run *job.Run, outcome job.Outcome) mongo.WriteModel {
 	return mongo.NewUpdateOneModel().SetUpsert(true).
 		SetFilter(bson.D{{Key: "_id", Value: run.ID}}).
 		SetUpdate(bson.D{
 			{Key: "$set", Value: bson.D{
-				{Key: "outcome", Value: job.Lost}, {Key: "finishedAt", Value: job.Date(*run.FinishedAt)}, {Key: "error", Value: lostReason},
+				{Key: "outcome", Value: outcome}, {Key: "finishedAt", Value: job.Date(*run.FinishedAt)}, {Key: "error", Value: lostReason},
 			}},
 			{Key: "$setOnInsert", Value: bson.D{
 				{Key: "jobId", Value: run.JobID},
@@ -117,7 +239,10 @@ func (s *Store) closeRuns(ctx context.Context, instance string, keep []*queue.Le
 	}
 	_, err := s.runs.UpdateMany(ctx, open,
 		set(bson.D{{Key: "outcome", Value: job.Lost}, {Key: "finishedAt", Value: job.Date(now)}, {Key: "error", Value: lostReason}}))
-	return err
+	if mongodb.IsUnavailable(err) || err == nil {
+		return err
+	}
+	return fmt.Errorf("close the runs of %s: %w", instance, err)
 }
 
 func jobIDs(leases []*queue.Lease) []bson.ObjectID {

@@ -3,7 +3,6 @@ package mongoqueue
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,12 +17,22 @@ import (
 // A run that ends quickly is written once, at its end. One that goes on is
 // opened first, so that it can be watched, and so that a crash leaves a trace.
 
-// Open implements queue.Consumer.
+// Open implements queue.Consumer. A run that was leased ahead has certainly
+// begun now, and its job says so.
 func (s *Store) Open(ctx context.Context, leases []*queue.Lease) error {
-	var models []mongo.WriteModel
+	var models, jobs []mongo.WriteModel
 	for _, lease := range leases {
-		if !lease.RunOpen {
-			models = append(models, mongo.NewInsertOneModel().SetDocument(s.runOf(lease)))
+		if lease.RunOpen {
+			continue
+		}
+		models = append(models, mongo.NewInsertOneModel().SetDocument(s.runOf(lease)))
+		if lease.Ahead {
+			jobs = append(jobs, fenced(lease, set(bson.D{{Key: "lastRunAt", Value: job.Date(lease.StartedAt)}})))
+		}
+	}
+	if len(jobs) > 0 {
+		if _, err := s.jobs.BulkWrite(ctx, jobs, options.BulkWrite().SetOrdered(false)); err != nil && refusedStatements(err) == nil {
+			return fmt.Errorf("record that runs began: %w", err)
 		}
 	}
 	if err := s.writeRuns(ctx, models); err != nil {
@@ -70,29 +79,6 @@ func (s *Store) Report(ctx context.Context, reports []queue.Ending) error {
 	return wrap(err, "report progress")
 }
 
-// recordRuns writes the history of ended runs: new records for those that
-// were never opened, updates for the others.
-func (s *Store) recordRuns(ctx context.Context, endings []queue.Ending) error {
-	var models []mongo.WriteModel
-	for _, ending := range endings {
-		run := s.runOf(ending.Lease)
-		fillRun(run, ending)
-		switch {
-		case ending.Unstarted: // there was no run
-		case ending.Lease.RunOpen:
-			models = append(models, mongo.NewUpdateOneModel().SetFilter(bson.D{
-				{Key: "_id", Value: run.ID},
-				{Key: "outcome", Value: in([]job.Outcome{job.Open, job.Lost})},
-			}).SetUpdate(set(runFields(run))))
-		case ending.Outcome == job.Lost:
-			models = append(models, lostRun(run))
-		default:
-			models = append(models, mongo.NewInsertOneModel().SetDocument(run))
-		}
-	}
-	return wrap(s.writeRuns(ctx, models), "record runs")
-}
-
 func fillRun(run *job.Run, ending queue.Ending) {
 	finished := ending.FinishedAt
 	run.FinishedAt, run.Outcome = &finished, ending.Outcome
@@ -122,43 +108,35 @@ func runFields(run *job.Run) bson.D {
 	return fields
 }
 
-// runID names the record of a run by what everybody knows of it: the holder
-// that opens it and the peer that finds the holder dead mean the same record.
+// runID names the record of a run by what everybody knows of it, so that
+// whoever writes it, and however often, there is one record of each attempt.
 // Like every ObjectId it begins with the time.
-func runID(jobID bson.ObjectID, startedAt time.Time, holder string) bson.ObjectID {
-	id := derivedID("run", jobID.Hex()+startedAt.UTC().Format(time.RFC3339Nano)+holder)
-	binary.BigEndian.PutUint32(id[:4], uint32(startedAt.Unix()))
+func runID(jobID bson.ObjectID, tick time.Time, attempt int) bson.ObjectID {
+	var text [12 + 8 + 8]byte
+	copy(text[:], jobID[:])
+	binary.BigEndian.PutUint64(text[12:], uint64(tick.UnixMilli()))
+	binary.BigEndian.PutUint64(text[20:], uint64(attempt))
+	id := derivedID("run", string(text[:]))
+	binary.BigEndian.PutUint32(id[:4], uint32(tick.Unix()))
 	return id
 }
 
-// writeRuns writes to the history. A record that is there already was written
-// by an earlier call whose answer was lost, or by whoever rescued the job.
-func (s *Store) writeRuns(ctx context.Context, models []mongo.WriteModel) error {
-	if len(models) == 0 {
-		return nil
-	}
-	_, err := s.runs.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
-	var partial mongo.BulkWriteException
-	if !errors.As(err, &partial) || partial.WriteConcernError != nil {
-		return err
-	}
-	for _, failure := range partial.WriteErrors {
-		if failure.Code != duplicateKey {
-			return err
-		}
-	}
-	return nil
-}
-
-// Runs implements queue.Inspector.
+// Runs implements queue.Inspector. A record that cannot be read is left out.
 func (s *Store) Runs(ctx context.Context, id bson.ObjectID, limit int) ([]job.Run, error) {
 	cursor, err := s.runs.Find(ctx, bson.D{{Key: "jobId", Value: id}},
-		options.Find().SetSort(keys("startedAt", -1, "attempt", -1)).SetLimit(int64(min(max(limit, 1), maxPage))))
+		options.Find().SetSort(keys("startedAt", -1)).SetLimit(int64(min(max(limit, 1), maxPage))))
 	if err != nil {
 		return nil, fmt.Errorf("find runs: %w", err)
 	}
+	defer func() { _ = cursor.Close(ctx) }()
 	runs := []job.Run{}
-	return runs, wrap(cursor.All(ctx, &runs), "read runs")
+	for cursor.Next(ctx) {
+		var run job.Run
+		if cursor.Decode(&run) == nil {
+			runs = append(runs, run)
+		}
+	}
+	return runs, wrap(cursor.Err(), "read runs")
 }
 
 // PurgeRuns removes records whose retention has ended, for engines that do

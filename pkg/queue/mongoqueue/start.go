@@ -12,55 +12,132 @@ import (
 
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
-	"github.com/etrainer/backend/pkg/schedule"
 )
 
-// start completes claimed leases: it finds out which of them continue an
-// unfinished run, and plans the next tick of recurring jobs. It returns the
-// leases whose run is to go on; those that a policy decided otherwise are
-// settled here. After an error the whole batch is in doubt: Rescue hands it
-// back.
-func (s *Store) start(ctx context.Context, search search, leases []*queue.Lease) ([]*queue.Lease, error) {
-	if err := s.resume(ctx, leases); err != nil {
-		return nil, fmt.Errorf("look up earlier runs: %w", err)
-	}
-	var run, recurring []*queue.Lease
+// start completes claimed leases: it plans the next tick of recurring jobs. It
+// returns the leases whose run is to go on; those that a policy decided
+// otherwise are settled here. After an error the whole batch is in doubt:
+// Rescue hands it back.
+func (s *Store) start(ctx context.Context, search *search, leases []*queue.Lease) ([]*queue.Lease, error) {
+	s.resumeFromHistory(ctx, search.older)
+	s.loseBrokenOff(ctx, search.brokeOff)
+	run := make([]*queue.Lease, 0, len(leases))
+	var started, skipped []*queue.Lease
 	var models []mongo.WriteModel
 	for _, lease := range leases {
-		if !lease.Job.Recurring() {
+		if !lease.Job.Recurring() && lease.Job.NextRunAt.IsZero() {
 			run = append(run, lease)
 			continue
 		}
-		switch decision := s.plan(search, lease); decision {
+		decision := planRun
+		if lease.Job.Recurring() && !lease.Cancelled {
+			decision = s.plan(search, lease)
+		}
+		switch decision {
 		case planSkip:
-			models = append(models, fenced(lease, set(bson.D{
-				{Key: "lockedAt", Value: nil}, {Key: "nextRunAt", Value: job.Date(lease.NextRunAt)},
-			})))
-			s.recordSkip(ctx, lease)
+			skipped = append(skipped, lease)
 		case planSpawn:
 			if err := s.spawn(ctx, lease); err != nil {
 				return nil, err
 			}
-			models = append(models, fenced(lease, set(bson.D{
-				{Key: "lockedAt", Value: nil},
-				{Key: "nextRunAt", Value: job.Date(lease.NextRunAt)},
-				{Key: "lastRunAt", Value: job.Date(lease.StartedAt)},
-				{Key: "lastFinishedAt", Value: job.Date(lease.StartedAt)},
-			})))
 		default:
-			models = append(models, fenced(lease, set(bson.D{
-				{Key: "lastRunAt", Value: job.Date(lease.StartedAt)}, {Key: "nextRunAt", Value: job.Date(lease.NextRunAt)},
-			})))
-			recurring = append(recurring, lease)
+			started = append(started, lease)
 		}
+		models = append(models, fenced(lease, startUpdate(search, lease, decision)))
 	}
 	if len(models) == 0 {
 		return run, nil
 	}
-	if _, err := s.jobs.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false)); err != nil {
+	result, err := s.jobs.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+	if err := s.refusedStarts(ctx, leases, err); err != nil {
 		return nil, fmt.Errorf("start recurring jobs: %w", err)
 	}
-	return append(run, recurring...), nil
+	if result == nil || int(result.MatchedCount) < len(models) {
+		if started, err = s.stillStarted(ctx, started); err != nil {
+			return nil, fmt.Errorf("look which runs have started: %w", err)
+		}
+	}
+	for _, lease := range skipped {
+		s.recordSkip(ctx, lease)
+	}
+	return append(run, started...), nil
+}
+
+// startUpdate is what the start of a run, or the policy that decided against
+// it, writes to a recurring job. A one-off job comes here when it still has a
+// plan: one that was made during the run whose lock expired.
+func startUpdate(search *search, lease *queue.Lease, decision planned) bson.D {
+	next := bson.E{Key: "nextRunAt", Value: job.Date(lease.NextRunAt)}
+	over := bson.E{Key: "$unset", Value: bson.D{{Key: "leaseHolder", Value: ""}, {Key: "leaseDue", Value: ""}, {Key: "resume", Value: ""}}}
+	switch decision {
+	case planSkip:
+		return append(set(bson.D{{Key: "lockedAt", Value: nil}, next}), over)
+	case planSpawn:
+		return append(set(bson.D{
+			{Key: "lockedAt", Value: nil}, next,
+			{Key: "lastRunAt", Value: job.Date(lease.StartedAt)},
+			{Key: "lastFinishedAt", Value: job.Date(lease.StartedAt)},
+		}), over)
+	}
+	fields := bson.D{{Key: "leaseDue", Value: job.Date(lease.Due)}}
+	if lease.Job.Recurring() && !lease.Cancelled {
+		fields = append(fields, next)
+	} else if !search.request.Expired { // it was recurring when it was found
+		fields = append(fields, bson.E{Key: "nextRunAt", Value: nil})
+	}
+	if !lease.Ahead {
+		fields = append(fields, bson.E{Key: "lastRunAt", Value: job.Date(lease.StartedAt)})
+	}
+	return set(fields)
+}
+
+// refusedStarts reports the jobs whose start the database refuses for
+// themselves; their lock stands until it expires, and stillStarted drops them.
+func (s *Store) refusedStarts(ctx context.Context, leases []*queue.Lease, err error) error {
+	refused := refusedStatements(err)
+	if len(refused) == 0 {
+		return err
+	}
+	var planned []*queue.Lease // as start made its statements
+	for _, lease := range leases {
+		if lease.Job.Recurring() || !lease.Job.NextRunAt.IsZero() {
+			planned = append(planned, lease)
+		}
+	}
+	for i, failure := range refused {
+		s.refuseJob(ctx, planned[i].Job.ID, planned[i].Job.Name, "start this job", failure)
+	}
+	return nil
+}
+
+// stillStarted returns the leases whose start is in the database. A holder
+// that was paused between its claim and its start may have lost some to a
+// peer, which has run them meanwhile: those are no leases.
+func (s *Store) stillStarted(ctx context.Context, leases []*queue.Lease) ([]*queue.Lease, error) {
+	if len(leases) == 0 {
+		return nil, nil
+	}
+	missing, err := s.without(ctx, leases, leases[0].Stamp)
+	if err != nil {
+		return nil, err
+	}
+	lost, err := s.takeBackAll(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	gone := make(map[*queue.Lease]bool, len(lost))
+	for _, lease := range lost {
+		gone[lease] = true
+		s.options.Log.WarnContext(ctx, "lease lost before the run began",
+			slog.String("job_name", lease.Job.Name), slog.String("job_id", lease.Job.ID.Hex()))
+	}
+	kept := leases[:0:0]
+	for _, lease := range leases {
+		if !gone[lease] {
+			kept = append(kept, lease)
+		}
+	}
+	return kept, nil
 }
 
 // fenced is an update of the job that a lease is about, if it is still held.
@@ -68,11 +145,13 @@ func fenced(lease *queue.Lease, update bson.D) *mongo.UpdateOneModel {
 	return mongo.NewUpdateOneModel().SetFilter(fence(lease)).SetUpdate(update)
 }
 
+// fence matches the job as long as nobody else has had it: no other claim
+// writes this holder, and this holder writes no lockedAt twice.
 func fence(lease *queue.Lease) bson.D {
 	return bson.D{
 		{Key: "_id", Value: lease.Job.ID},
 		{Key: "lockedAt", Value: job.Date(lease.Stamp)},
-		{Key: "lastModifiedBy", Value: textOrNull(lease.Holder)},
+		{Key: "leaseHolder", Value: lease.Holder},
 	}
 }
 
@@ -86,7 +165,7 @@ const (
 
 // plan computes the next tick into lease.NextRunAt and applies the policies
 // of the name to this one.
-func (s *Store) plan(search search, lease *queue.Lease) planned {
+func (s *Store) plan(search *search, lease *queue.Lease) planned {
 	policy := search.request.Names[lease.Job.Name]
 	late := lease.StartedAt.Sub(lease.Tick) > job.MissedGrace && lease.Attempt == 1
 	base := lease.StartedAt
@@ -105,91 +184,6 @@ func (s *Store) plan(search search, lease *queue.Lease) planned {
 	}
 }
 
-// nextTick is the tick after a run that started at base. A schedule that
-// cannot be read, as Node stores it without a word, has no next tick: the run
-// that is due still takes place.
-func (s *Store) nextTick(document *job.Document, base, now time.Time) time.Time {
-	if document.RepeatInterval == "" {
-		next, err := schedule.RepeatAt(document.RepeatAt, now, s.zone(document))
-		if err != nil {
-			s.unreadable(document, err)
-		}
-		return next
-	}
-	plan, err := schedule.Parse(scheduleOf(document), s.options.Zone)
-	if err != nil {
-		s.unreadable(document, err)
-		return time.Time{}
-	}
-	next, _ := plan.NextRun(base, document.NextRunAt, now)
-	return next
-}
-
-func (s *Store) unreadable(document *job.Document, err error) {
-	s.options.Log.Warn("schedule of a recurring job cannot be read; it has no next tick",
-		slog.String("job_name", document.Name), slog.String("job_id", document.ID.Hex()), slog.Any("error", err))
-}
-
-func (s *Store) zone(document *job.Document) *time.Location {
-	if zone, err := time.LoadLocation(document.RepeatTimezone); err == nil && document.RepeatTimezone != "" {
-		return zone
-	}
-	return s.options.Zone
-}
-
-func scheduleOf(d *job.Document) schedule.Spec {
-	return schedule.Spec{
-		Interval: d.RepeatInterval, Timezone: d.RepeatTimezone,
-		Start: d.StartDate, End: d.EndDate, SkipDays: d.SkipDays,
-	}
-}
-
-// resume finds the record of the run before for jobs that ran already. If
-// its tick is still owed, this run continues it as the next attempt.
-func (s *Store) resume(ctx context.Context, leases []*queue.Lease) error {
-	byJob := map[bson.ObjectID]*queue.Lease{}
-	var ids []bson.ObjectID
-	var started []bson.DateTime
-	for _, lease := range leases {
-		if lease.Previous.IsZero() {
-			continue
-		}
-		byJob[lease.Job.ID] = lease
-		ids = append(ids, lease.Job.ID)
-		started = append(started, bson.NewDateTimeFromTime(lease.Previous))
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	cursor, err := s.runs.Find(ctx, bson.D{{Key: "jobId", Value: in(ids)}, {Key: "startedAt", Value: in(started)}},
-		options.Find().SetProjection(bson.D{{Key: "logs", Value: 0}, {Key: "result", Value: 0}, {Key: "stack", Value: 0}}))
-	if err != nil {
-		return err
-	}
-	var runs []job.Run
-	if err := cursor.All(ctx, &runs); err != nil {
-		return err
-	}
-	for _, run := range runs {
-		lease := byJob[run.JobID]
-		if !run.StartedAt.Equal(lease.Previous) {
-			continue
-		}
-		if !run.Outcome.Unfinished() {
-			if run.Tick.Equal(lease.Tick) { // planned anew for the same instant
-				lease.Attempt = run.Attempt + 1
-			}
-			continue
-		}
-		lease.Tick, lease.Attempt, lease.Failures = run.Tick.UTC(), run.Attempt+1, run.Failures
-		switch run.Outcome {
-		case job.Open, job.Lost, job.Retrying:
-			lease.Failures++
-		}
-	}
-	return nil
-}
-
 // spawn turns a tick of a recurring job whose runs may overlap into a one-off
 // job of its own. Its id is made of the job and the tick, so that repeating
 // this after a crash makes no second one.
@@ -200,7 +194,7 @@ func (s *Store) spawn(ctx context.Context, lease *queue.Lease) error {
 		NextRunAt: lease.Tick, LastModifiedBy: lease.Holder,
 	}
 	_, err := s.jobs.InsertOne(ctx, tick.Fields())
-	if err != nil && !mongo.IsDuplicateKeyError(err) {
+	if err != nil && !isOnlyDuplicate(err) {
 		return fmt.Errorf("create a tick of %q: %w", lease.Job.Name, err)
 	}
 	return nil

@@ -55,6 +55,9 @@ type Store struct {
 	options              Options
 	counts               countsCache
 	together             *groupCommit
+	leftOut              leftOut
+	sizes                sizes
+	owed                 owed
 
 	mu        sync.Mutex
 	lastStamp time.Time
@@ -130,15 +133,15 @@ func (s *Store) Prepare(ctx context.Context) error {
 	return nil
 }
 
-// documentsOf reads a cursor to its end. Cursor.All would do the same with a
-// buffer of four kilobytes for each document.
+// documentsOf reads a cursor to its end, and leaves out what cannot be
+// decoded. Cursor.All would take a buffer of four kilobytes for each document.
 func documentsOf(ctx context.Context, cursor *mongo.Cursor) ([]*job.Document, error) {
 	defer func() { _ = cursor.Close(ctx) }()
 	var documents []*job.Document
 	for cursor.Next(ctx) {
 		document := &job.Document{}
-		if err := document.UnmarshalBSON(cursor.Current); err != nil {
-			return nil, err
+		if document.UnmarshalBSON(cursor.Current) != nil {
+			continue
 		}
 		documents = append(documents, document)
 	}
@@ -176,6 +179,11 @@ func inOneAnswer(n int) *options.FindOptionsBuilder {
 // anyDate matches every stored date: comparisons match within one BSON type,
 // so null, absent and text are out.
 var anyDate = bson.D{{Key: "$gt", Value: bson.DateTime(-1 << 62)}}
+
+// locked matches every stored date of lockedAt, in the words in which a partial
+// index of such dates may be declared: a planner uses one only where the query
+// repeats its condition.
+func locked() bson.D { return append(bson.D{isDate}, anyDate...) }
 
 func upTo(t time.Time) bson.D { return bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(t)}} }
 

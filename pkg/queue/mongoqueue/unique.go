@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -34,7 +35,7 @@ func (s *Store) upsertUnique(ctx context.Context, document *job.Document, unique
 			return queue.Receipt{Job: found}, wrap(err, "change a unique job")
 		}
 		_, err = s.jobs.InsertOne(ctx, document.Fields())
-		if !mongo.IsDuplicateKeyError(err) { // else another call was faster: its job is there now
+		if !isOnlyDuplicate(err) { // else another call was faster: its job is there now
 			return queue.Receipt{Job: document, Created: true}, wrap(err, "insert a unique job")
 		}
 	}
@@ -46,18 +47,33 @@ func (s *Store) upsertUnique(ctx context.Context, document *job.Document, unique
 
 // replaceUnique changes the job that is there, or only looks at it.
 func (s *Store) replaceUnique(ctx context.Context, filter bson.D, document *job.Document, insertOnly bool) (*job.Document, error) {
-	found := &job.Document{}
 	if insertOnly {
-		return found, s.jobs.FindOne(ctx, filter).Decode(found)
+		// A write that changes nothing waits until a majority has what it met;
+		// a read might tell of a job that a failover takes away.
+		return s.change(ctx, filter, set(bson.D{{Key: "name", Value: document.Name}}))
 	}
-	var replaced bson.D
+	replaced := bson.D{{Key: "failCount", Value: nil}, {Key: "failReason", Value: nil}, {Key: "failedAt", Value: nil}}
 	for _, field := range document.Fields() {
 		switch field.Key {
 		case "data", "priority", "nextRunAt", "lastModifiedBy":
 			replaced = append(replaced, field)
 		}
 	}
-	return s.change(ctx, filter, set(replaced))
+	found, err := s.change(ctx, filter, set(replaced))
+	if err == nil && !found.CancelledAt.IsZero() && found.LockedAt.IsZero() {
+		return s.forgetCancel(ctx, found)
+	}
+	return found, err
+}
+
+// forgetCancel removes the cancel of an earlier planning from a job that was
+// planned anew. A run that is going on keeps the cancel that met it.
+func (s *Store) forgetCancel(ctx context.Context, found *job.Document) (*job.Document, error) {
+	_, err := s.jobs.UpdateOne(ctx, bson.D{
+		{Key: "_id", Value: found.ID}, unlocked, {Key: "cancelledAt", Value: job.Date(found.CancelledAt)},
+	}, bson.D{{Key: "$unset", Value: bson.D{{Key: "cancelledAt", Value: ""}}}})
+	found.CancelledAt = time.Time{}
+	return found, err
 }
 
 func uniqueFilter(name string, by map[string]any) (bson.D, error) {
