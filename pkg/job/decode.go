@@ -130,7 +130,7 @@ func resume(v bson.RawValue) *Resume {
 		return nil
 	}
 	r.At, r.Tick = r.At.UTC(), r.Tick.UTC()
-	r.Attempt = max(count(document.Lookup("attempt")), 1)
+	r.Attempt = count(document.Lookup("attempt"))
 	r.Failures, r.Lost = count(document.Lookup("failures")), count(document.Lookup("lost"))
 	r.Ahead, _ = document.Lookup("ahead").BooleanOK()
 	return &r

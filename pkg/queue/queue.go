@@ -303,10 +303,13 @@ type RescueRequest struct {
 	// Renewed spares leases whose lock was written after this time: their
 	// holder lives. Zero spares none.
 	Renewed time.Time
-	// Keep spares the leases that the caller, which is the instance itself,
-	// knows of: it rescues the others after a Lease that failed and may have
-	// claimed more than it told.
-	Keep []*Lease
+	// Own says that the caller is the instance itself, after a Lease that
+	// failed and may have claimed more than it told. What it does not know of
+	// has never begun: those runs are charged nothing.
+	Own bool
+	// Keep are leases that the caller knows of and goes on with, and Lost those
+	// that it knows of and gives up.
+	Keep, Lost []*Lease
 }
 
 // Rescued is what Rescue did.

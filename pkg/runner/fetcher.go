@@ -161,16 +161,17 @@ func (f *fetcher) nextDoubt() (holder string, ok bool) {
 }
 
 func (f *fetcher) handBack(ctx context.Context, holder string) error {
-	var keep []*queue.Lease
+	request := queue.RescueRequest{Instance: holder, Own: true}
 	for _, t := range f.table.tasks() {
 		switch {
 		case holder == f.presence.id():
-			keep = append(keep, t.lease)
+			request.Keep = append(request.Keep, t.lease)
 		case holder == t.lease.Holder:
+			request.Lost = append(request.Lost, t.lease)
 			f.keeper.lose(t)
 		}
 	}
-	_, err := f.options.Store.Rescue(ctx, queue.RescueRequest{Instance: holder, Keep: keep})
+	_, err := f.options.Store.Rescue(ctx, request)
 	return err
 }
 

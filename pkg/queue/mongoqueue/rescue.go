@@ -35,7 +35,7 @@ func (s *Store) Rescue(ctx context.Context, request queue.RescueRequest) (queue.
 			rescued.Spare++
 			continue
 		}
-		releases = append(releases, releaseOf(d, request.Instance, now))
+		releases = append(releases, releaseOf(d, request, now))
 	}
 	for part := range slices.Chunk(releases, rescueBatch) {
 		due, err := s.release(ctx, part)
@@ -90,16 +90,19 @@ type release struct {
 }
 
 // releaseOf decides it from the document alone. now is the server's time.
-func releaseOf(d *job.Document, instance string, now time.Time) release {
+func releaseOf(d *job.Document, request queue.RescueRequest, now time.Time) release {
 	fields := bson.D{{Key: "lockedAt", Value: nil}}
 	unset := leaseFields(false)
 	r := release{job: d, due: true}
-	began := d.Interrupted() && (!d.LeaseDue.IsZero() || d.LeaseHolder == "")
+	unknown := request.Own && !slices.ContainsFunc(request.Lost, func(lease *queue.Lease) bool {
+		return lease.Job.ID == d.ID && lease.Stamp.Equal(d.LockedAt)
+	})
+	began := !unknown && d.Interrupted() && (!d.LeaseDue.IsZero() || d.LeaseHolder == "")
 	broken := brokenRun(d)
 	if began {
 		r.lost = &job.Run{
 			ID: runID(d.ID, broken.Tick, broken.Attempt), JobID: d.ID, Name: d.Name, Tick: broken.Tick, Attempt: broken.Attempt,
-			Failures: broken.Failures, Worker: instance, StartedAt: d.LastRunAt, FinishedAt: &now,
+			Failures: broken.Failures, Worker: request.Instance, StartedAt: d.LastRunAt, FinishedAt: &now,
 		}
 	}
 	switch {
@@ -116,10 +119,13 @@ func releaseOf(d *job.Document, instance string, now time.Time) release {
 		// Somebody planned the job anew during the run: that plan stands.
 	case broken.Attempt > 0:
 		broken.At = earlier(broken.At, now)
-		if began {
+		switch {
+		case unknown:
+			broken.Attempt--
+		case began:
 			broken.Failures++
 			broken.Lost++
-		} else {
+		default:
 			broken.Ahead = true
 		}
 		fields = append(fields, bson.E{Key: "nextRunAt", Value: job.Date(broken.At)}, bson.E{Key: "resume", Value: broken.Fields()})
