@@ -224,6 +224,15 @@ func (d *Document) Fields() bson.D {
 	if !d.CancelledAt.IsZero() {
 		set("cancelledAt", Date(d.CancelledAt))
 	}
+	if d.LeaseHolder != "" {
+		set("leaseHolder", d.LeaseHolder)
+	}
+	if !d.LeaseDue.IsZero() {
+		set("leaseDue", Date(d.LeaseDue))
+	}
+	if d.Resume != nil {
+		set("resume", d.Resume.Fields())
+	}
 	if d.ShouldSaveResult {
 		set("shouldSaveResult", true)
 	}

@@ -50,6 +50,7 @@ type search struct {
 
 	open       map[string]bool // names that may hold more
 	taken      map[string]int
+	atOnce     map[string]int // of taken, those for which a slot is idle
 	slots      int // idle slots that no candidate has yet
 	bytes      int // of request.Bytes
 	candidates []candidate
@@ -73,7 +74,7 @@ type candidate struct {
 func newSearch(request queue.LeaseRequest, now time.Time) *search {
 	s := &search{
 		request: request, now: now, slots: request.Total, bytes: request.Bytes,
-		open: map[string]bool{}, taken: map[string]int{}, places: newPlaces(request.Holder),
+		open: map[string]bool{}, taken: map[string]int{}, atOnce: map[string]int{}, places: newPlaces(request.Holder),
 	}
 	for name, want := range request.Names {
 		if want.Free > 0 && (request.Total > 0 || want.Ahead > 0) {
@@ -103,12 +104,13 @@ func (s *search) take(document *job.Document, size int) bool {
 	if s.taken[document.Name] >= want.Free || s.request.Bytes > 0 && s.bytes < size && len(s.candidates) > 0 {
 		return false
 	}
-	ahead := s.slots <= 0
+	ahead := s.slots <= 0 || s.atOnce[document.Name] >= want.Free-want.Ahead
 	if ahead && (want.Ahead <= 0 || document.Resume != nil && document.Resume.Ahead) {
 		return false // such a job ended the life of its worker, perhaps: it starts at once or not at all
 	}
 	if !ahead {
 		s.slots--
+		s.atOnce[document.Name]++
 	}
 	s.taken[document.Name]++
 	s.bytes -= size
@@ -122,6 +124,7 @@ func (s *search) giveBack(name string, n int) {
 		if c := s.candidates[i]; c.Name == name {
 			if !c.ahead {
 				s.slots++
+				s.atOnce[name]--
 			}
 			s.taken[name]--
 			s.candidates = slices.Delete(s.candidates, i, i+1)

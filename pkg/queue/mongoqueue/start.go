@@ -25,7 +25,7 @@ func (s *Store) start(ctx context.Context, search *search, leases []*queue.Lease
 	var started, skipped []*queue.Lease
 	var models []mongo.WriteModel
 	for _, lease := range leases {
-		if !lease.Job.Recurring() && lease.Job.NextRunAt.IsZero() {
+		if !startsApart(search, lease) {
 			run = append(run, lease)
 			continue
 		}
@@ -49,7 +49,7 @@ func (s *Store) start(ctx context.Context, search *search, leases []*queue.Lease
 		return run, nil
 	}
 	result, err := s.jobs.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
-	if err := s.refusedStarts(ctx, leases, err); err != nil {
+	if err := s.refusedStarts(ctx, search, leases, err); err != nil {
 		return nil, fmt.Errorf("start recurring jobs: %w", err)
 	}
 	if result == nil || int(result.MatchedCount) < len(models) {
@@ -63,9 +63,15 @@ func (s *Store) start(ctx context.Context, search *search, leases []*queue.Lease
 	return append(run, started...), nil
 }
 
+// startsApart reports that the claim alone does not make a lease a run: a
+// recurring job needs its next tick, a lease of an expired lock has to tell
+// which run it repeats, and a job that changed since the search is put right.
+func startsApart(search *search, lease *queue.Lease) bool {
+	return search.request.Expired || lease.Job.Recurring() || !lease.Job.NextRunAt.IsZero()
+}
+
 // startUpdate is what the start of a run, or the policy that decided against
-// it, writes to a recurring job. A one-off job comes here when it still has a
-// plan: one that was made during the run whose lock expired.
+// it, writes to the job.
 func startUpdate(search *search, lease *queue.Lease, decision planned) bson.D {
 	next := bson.E{Key: "nextRunAt", Value: job.Date(lease.NextRunAt)}
 	over := bson.E{Key: "$unset", Value: bson.D{{Key: "leaseHolder", Value: ""}, {Key: "leaseDue", Value: ""}, {Key: "resume", Value: ""}}}
@@ -88,19 +94,23 @@ func startUpdate(search *search, lease *queue.Lease, decision planned) bson.D {
 	if !lease.Ahead {
 		fields = append(fields, bson.E{Key: "lastRunAt", Value: job.Date(lease.StartedAt)})
 	}
+	if search.request.Expired && lease.Attempt > 1 {
+		lease.Job.Resume = &job.Resume{At: lease.Due, Tick: lease.Tick, Attempt: lease.Attempt - 1, Failures: lease.Failures, Lost: lease.Lost}
+		fields = append(fields, bson.E{Key: "resume", Value: lease.Job.Resume.Fields()})
+	}
 	return set(fields)
 }
 
 // refusedStarts reports the jobs whose start the database refuses for
 // themselves; their lock stands until it expires, and stillStarted drops them.
-func (s *Store) refusedStarts(ctx context.Context, leases []*queue.Lease, err error) error {
+func (s *Store) refusedStarts(ctx context.Context, search *search, leases []*queue.Lease, err error) error {
 	refused := refusedStatements(err)
 	if len(refused) == 0 {
 		return err
 	}
 	var planned []*queue.Lease // as start made its statements
 	for _, lease := range leases {
-		if lease.Job.Recurring() || !lease.Job.NextRunAt.IsZero() {
+		if startsApart(search, lease) {
 			planned = append(planned, lease)
 		}
 	}

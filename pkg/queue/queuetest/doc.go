@@ -31,7 +31,10 @@ var Start = time.Date(2024, 1, 17, 10, 20, 30, 456e6, time.UTC)
 // Run runs the suite. New makes a Harness whose clock shows Start.
 func Run(t *testing.T, New func(t *testing.T) Harness) {
 	t.Helper()
-	for _, group := range []map[string]func(*testing.T, *suite){enqueueTests, leaseTests, recordTests, recurringTests, operatorTests, raceTests} {
+	for _, group := range []map[string]func(*testing.T, *suite){
+		enqueueTests, leaseTests, recordTests, recurringTests, operatorTests, raceTests,
+		planningTests, fenceTests, crashTests, fairnessTests, placesTests,
+	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
