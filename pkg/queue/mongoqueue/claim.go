@@ -234,9 +234,6 @@ func (s *Store) newLease(search *search, document *job.Document, before candidat
 		breakOff(lease, before.Document)
 		search.brokeOff = append(search.brokeOff, brokenOff{lease: lease, before: before.Document})
 	}
-	if ofOlderRelease(before.Document) {
-		search.older = append(search.older, lease)
-	}
 	if lease.Tick.IsZero() {
 		lease.Tick = stamp
 	}
@@ -249,7 +246,8 @@ func (s *Store) newLease(search *search, document *job.Document, before candidat
 
 // breakOff accounts for the run that an expired lock was for.
 func breakOff(lease *queue.Lease, before *job.Document) {
-	met := !before.CancelledAt.IsZero() && !before.CancelledAt.Before(before.LastRunAt)
+	// A claim of ours unsets the cancel of an earlier planning; Node does not.
+	met := !before.CancelledAt.IsZero() && (before.LeaseHolder != "" || !before.CancelledAt.Before(before.LastRunAt))
 	lease.Cancelled = met
 	if !met {
 		lease.Job.CancelledAt = time.Time{}

@@ -51,8 +51,8 @@ type search struct {
 	open       map[string]bool // names that may hold more
 	taken      map[string]int
 	atOnce     map[string]int // of taken, those for which a slot is idle
-	slots      int // idle slots that no candidate has yet
-	bytes      int // of request.Bytes
+	slots      int            // idle slots that no candidate has yet
+	bytes      int            // of request.Bytes
 	candidates []candidate
 	places     *places
 
@@ -60,8 +60,7 @@ type search struct {
 	more    bool
 	atLimit []string
 
-	brokeOff []brokenOff    // leases that repeat a run whose lock expired
-	older    []*queue.Lease // leases whose last run an older release wrote down in the history alone
+	brokeOff []brokenOff // leases that repeat a run whose lock expired
 }
 
 // candidate is a due job as the search saw it: enough to claim it, and what

@@ -129,11 +129,7 @@ func releaseUpdate(ending queue.Ending) bson.D {
 	default:
 		fields = append(fields, bson.E{Key: "lastRunAt", Value: job.Date(previous)})
 	}
-	due := bson.D{{Key: "nextRunAt", Value: job.Date(lease.Due)}}
-	if lease.Job.Recurring() {
-		return update(append(fields, due...), unset)
-	}
-	return append(update(fields, unset), bson.E{Key: "$max", Value: due}) // a later plan stands
+	return update(append(fields, bson.E{Key: "nextRunAt", Value: job.Date(lease.Due)}), unset)
 }
 
 func update(fields, unset bson.D) bson.D {

@@ -144,8 +144,14 @@ func (each *settlement) adapt(stored *job.Document) {
 	if plansAgain(*ending) && !stored.CancelledAt.IsZero() {
 		ending.Outcome, ending.RunAgainAt, ending.Unstarted = job.Cancelled, time.Time{}, false
 	}
-	if !stored.NextRunAt.Equal(ending.Lease.NextRunAt) {
-		each.keepPlan, ending.RunAgainAt = true, time.Time{}
+	if !stored.NextRunAt.Equal(ending.Lease.NextRunAt) && (ending.Outcome != job.Released || !ending.Lease.Job.Recurring()) {
+		each.keepPlan, ending.RunAgainAt, ending.Unstarted = true, time.Time{}, false
+		switch ending.Outcome { // this planning is over: another one is in its place
+		case job.Retrying:
+			ending.Outcome = job.Dead
+		case job.Snoozed, job.Released:
+			ending.Outcome = job.Discarded
+		}
 	}
 }
 
@@ -190,11 +196,25 @@ func (s *Store) notRecorded(ctx context.Context, all []*settlement) ([]*settleme
 	return missing, nil
 }
 
+// released tells the release of a lease from its rescue by a peer, which
+// charges the run or leaves its start.
+func released(d *job.Document, ending queue.Ending) bool {
+	if d.LeaseHolder != "" || !d.LockedAt.IsZero() || d.NextRunAt.Before(ending.Lease.Due) {
+		return false
+	}
+	ran := ending.Lease.StartedAt
+	if ending.Unstarted {
+		ran = ending.Lease.Previous
+	}
+	wrote := resumeOf(ending)
+	return d.LastRunAt.Equal(ran) && (wrote.Attempt == 0 || d.Resume != nil && *d.Resume == wrote)
+}
+
 // recorded tells from a document whether an ending was written to it. Times
 // of one process are unique to the millisecond, so two of them are proof.
 func recorded(d *job.Document, ending queue.Ending) bool {
 	if ending.Outcome == job.Released {
-		return d.LeaseHolder == "" && d.LockedAt.IsZero() && !d.NextRunAt.Before(ending.Lease.Due)
+		return released(d, ending)
 	}
 	return d.LastRunAt.Equal(ending.Lease.StartedAt) && d.LastFinishedAt.Equal(ending.FinishedAt)
 }

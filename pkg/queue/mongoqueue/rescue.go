@@ -117,6 +117,7 @@ func releaseOf(d *job.Document, request queue.RescueRequest, now time.Time) rele
 		return r
 	case !d.Recurring() && !d.NextRunAt.IsZero():
 		// Somebody planned the job anew during the run: that plan stands.
+		unset = leaseFields(true)
 	case broken.Attempt > 0:
 		broken.At = earlier(broken.At, now)
 		switch {

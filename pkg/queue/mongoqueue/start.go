@@ -19,7 +19,6 @@ import (
 // otherwise are settled here. After an error the whole batch is in doubt:
 // Rescue hands it back.
 func (s *Store) start(ctx context.Context, search *search, leases []*queue.Lease) ([]*queue.Lease, error) {
-	s.resumeFromHistory(ctx, search.older)
 	s.loseBrokenOff(ctx, search.brokeOff)
 	run := make([]*queue.Lease, 0, len(leases))
 	var started, skipped []*queue.Lease
@@ -97,6 +96,9 @@ func startUpdate(search *search, lease *queue.Lease, decision planned) bson.D {
 	if search.request.Expired && lease.Attempt > 1 {
 		lease.Job.Resume = &job.Resume{At: lease.Due, Tick: lease.Tick, Attempt: lease.Attempt - 1, Failures: lease.Failures, Lost: lease.Lost}
 		fields = append(fields, bson.E{Key: "resume", Value: lease.Job.Resume.Fields()})
+	}
+	if search.request.Expired && !lease.Cancelled { // a cancel of an earlier planning, which Node left
+		return update(fields, bson.D{{Key: "cancelledAt", Value: ""}})
 	}
 	return set(fields)
 }

@@ -214,8 +214,11 @@ const idSize = 24
 func (s *Store) statementOf(each *settlement) *statement {
 	ending := *each.ending
 	update, plans := outcomeUpdate(ending), !ending.RunAgainAt.IsZero()
-	if each.form == bare {
+	switch {
+	case each.form == bare:
 		update = bareUpdate(ending)
+	case ending.Outcome == job.Released:
+		plans = !ending.Lease.Job.Recurring()
 	}
 	if next, ok := s.overlapped(ending); ok && !each.keepPlan && each.form == whole {
 		// The ticks that passed during the run are dropped.
