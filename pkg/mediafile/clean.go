@@ -1,9 +1,6 @@
 package mediafile
 
-import (
-	"fmt"
-	"io"
-)
+import "io"
 
 // Clean returns a picture without what is not needed to show it, and the size
 // of that: the place, the time and the device that a telephone notes (Exif, XMP,
@@ -19,7 +16,7 @@ func Clean(file io.ReaderAt, info Info) (clean io.Reader, size int64, err error)
 	}
 	parts, err := walkPicture(&within{file: file, left: mostRead + 2*info.Size}, info.Size, info.Format, true)
 	if err != nil {
-		return nil, 0, fmt.Errorf("clean a picture: %w", err)
+		return nil, 0, err
 	}
 	if parts.kept.whole(info.Size) {
 		return nil, info.Size, nil

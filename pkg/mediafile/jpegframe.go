@@ -94,3 +94,19 @@ func (f jpegFrame) unusual() bool {
 	return f.factors[1] != f.factors[2] || down == 4 || across == 3 || down == 3 ||
 		across%max(f.factors[1]>>4, 1) != 0 || down%max(f.factors[1]&15, 1) != 0
 }
+
+// rare reports whether neither Go's decoder nor the one for unusual samplings
+// reads the frame: where a colour is finer than the light.
+func (f jpegFrame) rare() bool {
+	across, down := byte(0), byte(0)
+	for _, factors := range f.factors {
+		across, down = max(across, factors>>4), max(down, factors&15)
+	}
+	switch len(f.factors) {
+	case 1, 4:
+		return false
+	case 3:
+		return f.unusual() && (f.factors[0]>>4 < across || f.factors[0]&15 < down)
+	}
+	return true
+}

@@ -24,6 +24,9 @@ type Info struct {
 	Moves bool
 	// Memory is how many bytes it takes to decode a picture, estimated upwards.
 	Memory int64
+	// Rare tells that a picture is shown by browsers, and that no decoder here
+	// reads it.
+	Rare bool
 }
 
 // onItsSide is the first Turn that swaps the sides.

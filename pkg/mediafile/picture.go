@@ -28,7 +28,7 @@ func measurePicture(file io.ReaderAt, info *Info) error {
 	}
 	info.Width, info.Height = width, height
 	info.Memory = int64(width) * int64(height) * memory / 2
-	info.Turn, info.Moves = parts.turn, parts.frames > 1
+	info.Turn, info.Moves, info.Rare = parts.turn, parts.frames > 1, info.Format == JPEG && parts.frame.rare()
 	if info.Sideways() {
 		info.Width, info.Height = height, width
 	}
