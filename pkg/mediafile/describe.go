@@ -64,7 +64,7 @@ func Describe(head []byte) string {
 	if reason := describeISO(head); reason != "" {
 		return reason
 	}
-	text, _ := plain(head)
+	text, _ := plain(head, len(head) >= HeadSize)
 	for found := mimetype.Detect(text); found != nil; found = found.Parent() {
 		for _, k := range known {
 			if found.Is(k.name) {

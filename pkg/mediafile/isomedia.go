@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math/bits"
 
 	"github.com/abema/go-mp4"
 )
@@ -14,7 +15,8 @@ import (
 const (
 	mostBoxes     = 100_000
 	mostFragment  = 256 << 10
-	mostFragments = 2 << 20
+	mostFragments = 1 << 20
+	mostIndex     = 3 << 20 // of all that is read
 )
 
 // track is one of a film: pictures, sound, chapters.
@@ -48,8 +50,7 @@ var errTooManyBoxes = errors.New("too many boxes")
 
 func measureISOMedia(file io.ReaderAt, info *Info) error {
 	w := &isoWalk{}
-	// What stands behind the index and cannot be read does not matter.
-	_, _ = mp4.ReadBoxStructure(io.NewSectionReader(file, 0, info.Size), w.box)
+	w.walk(io.NewSectionReader(limited(file, mostIndex), 0, info.Size))
 	if !w.found {
 		return damaged("it has no index of what is in it (moov); it was perhaps cut off")
 	}
@@ -69,6 +70,25 @@ func measureISOMedia(file io.ReaderAt, info *Info) error {
 		info.Format = MP4
 	}
 	return nil
+}
+
+// walk visits the index and the fragments. What stands behind them and cannot be
+// read does not matter.
+func (w *isoWalk) walk(file io.ReadSeeker) {
+	for ; w.boxes < mostBoxes; w.boxes++ {
+		box, err := mp4.ReadBoxInfo(file)
+		if err != nil || box.Size < box.HeaderSize {
+			return
+		}
+		if kind := box.Type.String(); kind == "moov" || kind == "moof" {
+			if _, err := mp4.ReadBoxStructureFromInternal(file, box, w.box); err != nil {
+				return
+			}
+		}
+		if _, err := box.SeekToEnd(file); err != nil {
+			return
+		}
+	}
 }
 
 // kinds returns the greatest film among the tracks, and whether there is sound.
@@ -142,8 +162,10 @@ func (w *isoWalk) box(h *mp4.ReadHandle) (any, error) {
 		return nil, inner(h)
 	case "tref":
 		w.references(h)
-	case "mvhd", "tkhd", "mdhd", "hdlr", "mehd", "trex", "tfhd", "trun":
-		return nil, w.header(h, kind)
+	case "trun":
+		w.run(h)
+	case "mvhd", "tkhd", "mdhd", "hdlr", "mehd", "trex", "tfhd":
+		w.header(h)
 	}
 	return nil, nil
 }
@@ -158,13 +180,10 @@ func inner(h *mp4.ReadHandle) error {
 }
 
 // header reads a box that tells something. One that is broken tells nothing.
-func (w *isoWalk) header(h *mp4.ReadHandle, kind string) error {
-	if kind == "trun" && !w.mayRead(h.BoxInfo.Size) {
-		return nil
-	}
+func (w *isoWalk) header(h *mp4.ReadHandle) {
 	payload, _, err := h.ReadPayload()
 	if err != nil {
-		return nil //nolint:nilerr // as if it were not there
+		return
 	}
 	switch b := payload.(type) {
 	case *mp4.Mvhd:
@@ -177,14 +196,11 @@ func (w *isoWalk) header(h *mp4.ReadHandle, kind string) error {
 		}
 	case *mp4.Tfhd:
 		w.fragment(b)
-	case *mp4.Trun:
-		w.run(b)
 	default:
 		if len(w.tracks) > 0 {
 			w.tracks[len(w.tracks)-1].header(payload)
 		}
 	}
-	return nil
 }
 
 // header reads what a track tells of itself.
@@ -231,17 +247,35 @@ func (w *isoWalk) fragment(b *mp4.Tfhd) {
 	}
 }
 
-// run adds the length of the samples of a fragment.
-func (w *isoWalk) run(b *mp4.Trun) {
-	const eachTells = 0x100
-	switch {
-	case w.moof == nil:
-	case b.GetFlags()&eachTells == 0:
-		w.moof.fragments += uint64(b.SampleCount) * uint64(w.each)
-	default:
-		for _, entry := range b.Entries {
-			w.moof.fragments += uint64(entry.SampleDuration)
-		}
+// The optional fields of a table of samples (ISO 14496-12, section 8.8.8).
+const (
+	runOffset   = 0x1
+	runFirst    = 0x4
+	runDuration = 0x100
+	runFields   = 0xf00 // one word each, for each sample
+)
+
+// run adds the length of the samples of a fragment. The library would make room
+// for as many as the table announces, so it is read here.
+func (w *isoWalk) run(h *mp4.ReadHandle) {
+	var b bytes.Buffer
+	if w.moof == nil || !w.mayRead(h.BoxInfo.Size) {
+		return
+	}
+	if _, err := h.ReadData(&b); err != nil || b.Len() < 8 {
+		return
+	}
+	table := b.Bytes()
+	flags, count := binary.BigEndian.Uint32(table), binary.BigEndian.Uint32(table[4:])
+	if flags&runDuration == 0 {
+		w.moof.fragments += uint64(count) * uint64(w.each)
+		return
+	}
+	entry := 4 * bits.OnesCount32(flags&runFields)
+	table = table[min(8+4*bits.OnesCount32(flags&(runOffset|runFirst)), len(table)):]
+	for ; count > 0 && len(table) >= entry; count-- {
+		w.moof.fragments += uint64(binary.BigEndian.Uint32(table))
+		table = table[entry:]
 	}
 }
 

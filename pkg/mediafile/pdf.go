@@ -25,7 +25,7 @@ func measurePDF(file io.ReaderAt, info *Info) error {
 	if at := bytes.Index(head, pdfMark); at > 0 && at <= pdfSearch && !isLetter(head[at-1]) && bytes.Contains(tail, []byte("%%EOF")) {
 		return nil
 	}
-	if text, ok := plain(head); ok && inert(text) == TXT {
+	if text, ok := plain(head, len(head) >= HeadSize); ok && inert(text) == TXT {
 		info.Format = TXT
 		return nil
 	}

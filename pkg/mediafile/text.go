@@ -24,26 +24,24 @@ var (
 // UTF-8, or in UTF-16 with its mark. Whatever such a file begins with, it is a
 // text about that: binary formats have bytes that no text has.
 func looksLikeText(head []byte) bool {
-	text, ok := plain(head)
+	text, ok := plain(head, len(head) >= HeadSize)
 	return ok && !slices.ContainsFunc(text, isControl)
 }
 
-// plain is the beginning of a text in UTF-8, cut between letters; false = it is
-// in no Unicode.
-func plain(head []byte) ([]byte, bool) {
+// plain is a text in UTF-8; false = it is in no Unicode. cut = it goes on, and
+// may end within a letter.
+func plain(head []byte, cut bool) ([]byte, bool) {
 	if bytes.HasPrefix(head, markUTF16LE) || bytes.HasPrefix(head, markUTF16BE) {
 		decoder := unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder()
 		text, err := decoder.Bytes(head[:len(head)&^1])
-		if len(head) >= HeadSize {
-			text = bytes.TrimSuffix(text, []byte("\ufffd")) // half of a letter
+		if cut {
+			text = bytes.TrimSuffix(text, []byte("\ufffd"))
 		}
 		return text, err == nil && !bytes.ContainsRune(text, utf8.RuneError)
 	}
 	text := bytes.TrimPrefix(head, markUTF8)
-	if len(head) >= HeadSize { // a letter may be cut
-		for cut := 0; cut < utf8.UTFMax && !utf8.Valid(text); cut++ {
-			text = text[:len(text)-1]
-		}
+	for tail := 1; cut && tail < utf8.UTFMax && !utf8.Valid(text); tail++ {
+		text = text[:len(text)-1]
 	}
 	return text, utf8.Valid(text)
 }
@@ -57,16 +55,17 @@ func isControl(b byte) bool {
 // sniffText tells a text from a page, a drawing, a program, and a PDF, of which
 // the first lines are text.
 func sniffText(head []byte) Format {
-	text, _ := plain(head)
+	text, _ := plain(head, len(head) >= HeadSize)
 	if bytes.Contains(text[:min(len(text), pdfSearch)], pdfMark) {
 		return PDF
 	}
 	return inert(text)
 }
 
-// inert is TXT, or "" for a text that browsers would act on.
+// inert is TXT, or "" for a text that browsers would act on, also where it writes
+// of PDF.
 func inert(text []byte) Format {
-	for found := mimetype.Detect(text); found != nil; found = found.Parent() {
+	for found := mimetype.Detect(bytes.ReplaceAll(text, pdfMark, []byte("PDF"))); found != nil; found = found.Parent() {
 		if slices.ContainsFunc(active, found.Is) {
 			return ""
 		}
@@ -92,7 +91,7 @@ func TextType(file io.Reader) string {
 	case bytes.HasPrefix(head, markUTF16BE):
 		return "text/plain; charset=utf-16be"
 	}
-	if _, is := plain(head); is {
+	if _, is := plain(head, len(head) == textSearch); is {
 		return TXT.ContentType()
 	}
 	return "text/plain"

@@ -63,13 +63,13 @@ func walkWebP(file io.ReaderAt, size int64, _ bool) (*parts, error) {
 	if flags&webpAnimated == 0 {
 		p.frames = 0
 	}
-	p.finishWebP(head, flags, flagsAt, exif)
+	p.finishWebP(head, end, flags, flagsAt, exif)
 	return p, nil
 }
 
 // finishWebP puts the header before what was kept, and behind it how the picture
-// lies.
-func (p *parts) finishWebP(head []byte, flags byte, flagsAt int64, exif []byte) {
+// lies. A file that is cut goes on telling how long it should be.
+func (p *parts) finishWebP(head []byte, end int64, flags byte, flagsAt int64, exif []byte) {
 	body, right := p.kept, flags&^(webpXMP|webpExif)
 	p.kept = plan{}
 	var tail []byte
@@ -78,10 +78,11 @@ func (p *parts) finishWebP(head []byte, flags byte, flagsAt int64, exif []byte) 
 		tail = append(binary.LittleEndian.AppendUint32([]byte("EXIF"), uint32(len(short))), short...) //nolint:gosec // 26
 		right |= webpExif
 	}
-	length := uint32(4 + body.size + int64(len(tail))) //nolint:gosec // no more than was told
-	same := length == binary.LittleEndian.Uint32(head[4:]) && right == flags && string(exif) == string(tail[min(chunkHead, len(tail)):])
+	told := binary.LittleEndian.Uint32(head[4:])
+	length := told - uint32(end-webpHead-body.size) + uint32(len(tail)) //nolint:gosec // what was taken out was told
+	same := length == told && right == flags && string(exif) == string(tail[min(chunkHead, len(tail)):])
 	if same {
-		p.kept.keep(0, chunkHead+int64(length))
+		p.kept.keep(0, end)
 		return
 	}
 	p.kept.put(append(binary.LittleEndian.AppendUint32([]byte("RIFF"), length), "WEBP"...))
