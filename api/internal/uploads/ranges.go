@@ -2,7 +2,6 @@ package uploads
 
 import (
 	"math"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,12 +16,8 @@ type span struct{ first, last int64 }
 
 // canonicalRange makes the Range of a request one that http.ServeContent answers
 // as RFC 9110 wants it, for a file of a size. "" = the request is answered as if
-// it had none: another method than GET, another unit, a syntax error, or more
-// parts than a client needs.
-func canonicalRange(method, header string, size int64) string {
-	if method != http.MethodGet {
-		return ""
-	}
+// it had none: another unit, a syntax error, or more parts than a client needs.
+func canonicalRange(header string, size int64) string {
 	unit, set, found := strings.Cut(header, "=")
 	if !found || !strings.EqualFold(strings.TrimSpace(unit), "bytes") {
 		return ""

@@ -68,7 +68,7 @@ func (h *Handler) serve(c *gin.Context) error {
 	header.Set("ETag", fmt.Sprintf(`"%x-%x"`, stat.ModTime().UnixNano(), stat.Size()))
 	request := c.Request.Clone(c.Request.Context())
 	if asked := request.Header.Get("Range"); asked != "" {
-		request.Header.Set("Range", canonicalRange(request.Method, asked, stat.Size()))
+		request.Header.Set("Range", canonicalRange(asked, stat.Size()))
 	}
 	http.ServeContent(steady{c.Writer, h.pace(c)}, request, "", stat.ModTime(), file)
 	return nil
