@@ -24,6 +24,8 @@ const (
 	Conflict
 	// TooLarge means that the input is over a size limit.
 	TooLarge
+	// Unsupported means that the input is in a form that is not read.
+	Unsupported
 	// TooMany means that the caller asked too often.
 	TooMany
 	// Unavailable means that something we need does not answer now; the same
@@ -42,6 +44,7 @@ var kindNames = [...]string{
 	NotFound:        "not_found",
 	Conflict:        "conflict",
 	TooLarge:        "too_large",
+	Unsupported:     "unsupported",
 	TooMany:         "too_many",
 	Unavailable:     "unavailable",
 	Upstream:        "upstream",

@@ -35,7 +35,21 @@ type Asset struct {
 type Variant struct {
 	URL           string // as in Asset
 	Width, Height int    // pixels; 0 = the store does not know
+	// Why is why the picture itself stands for the size that was asked for;
+	// "" = it does not.
+	Why Why
 }
+
+// Why is why a picture is not redrawn.
+type Why string
+
+// The reasons.
+const (
+	WhyMoves  Why = "moves"  // it is an animation
+	WhyMemory Why = "memory" // it would take more than there is
+	WhySizes  Why = "sizes"  // it has as many as it may have
+	WhyKind   Why = "kind"   // its format is read by browsers alone, or it is damaged
+)
 
 // Upload is a received file that a store shall keep.
 type Upload struct {

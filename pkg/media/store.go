@@ -32,7 +32,8 @@ type Store interface {
 	Info(ctx context.Context, ref Ref) (Asset, error)
 	// Optimize returns a picture in other measures, one for each transform. A
 	// store that makes them first returns ErrNotFound when there is no such
-	// picture, and the picture as it is where it cannot be redrawn.
+	// picture, and the picture as it is, with the reason, where it is not
+	// redrawn.
 	Optimize(ctx context.Context, ref Ref, transforms ...Transform) ([]Variant, error)
 	// All walks over the files in the folder Root and below, of every resource
 	// type, in no order. It ends after the first error.

@@ -3,6 +3,7 @@ package media
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,6 +14,10 @@ import (
 type Transform struct {
 	Width, Height int    // pixels, at most MaxSide
 	Quality       string // auto, auto:best, auto:good, auto:eco, auto:low, or 1 to 100
+	// ByStranger tells that neither the owner of the picture nor an
+	// administrator asks. A store that keeps what it draws draws fewer sizes for
+	// strangers, so that they cannot use up all.
+	ByStranger bool
 }
 
 // MaxSide is the greatest width and height of a Transform.
@@ -79,6 +84,12 @@ func (t Transform) Within(width, height int) Transform {
 
 // responsiveWidths are those of a responsive set: of phones, tablets, screens.
 var responsiveWidths = []int{320, 640, 960, 1280, 1920}
+
+// Usual reports whether the transform is one of those that Responsive makes when
+// nothing but a set is asked for: there are few of them for each picture.
+func (t Transform) Usual(width int) bool {
+	return t.Height == 0 && t.Quality == DefaultQuality && (slices.Contains(responsiveWidths, t.Width) || t.Width == width && width <= responsiveWidths[len(responsiveWidths)-1])
+}
 
 // Responsive is the transform in several widths, the smallest first, of a
 // picture of a size (0 = unknown). The last one is as wide as was asked for, or

@@ -1,11 +1,5 @@
 package mediafile
 
-import (
-	"slices"
-
-	"github.com/gabriel-vasile/mimetype"
-)
-
 // Format is a file format, named by its usual extension.
 type Format string
 
@@ -39,7 +33,8 @@ var contentTypes = map[Format]string{
 	TXT:  "text/plain; charset=utf-8",
 }
 
-// ContentType is what files of the format are served as; "" = unknown.
+// ContentType is what files of the format are served as; "" = unknown. A text
+// in another encoding than UTF-8 is served as [TextType] says.
 func (f Format) ContentType() string { return contentTypes[f] }
 
 // Formats lists all, in no order.
@@ -53,52 +48,3 @@ func Formats() []Format {
 
 // HeadSize is how many bytes Sniff wants to see, if the file has them.
 const HeadSize = 16 << 10
-
-func init() { mimetype.SetLimit(HeadSize) }
-
-// sniffed are the names that the library has for our formats. A WMV and a WMA
-// have the same beginning, and so have an MP4 and most M4A; Measure tells the
-// latter apart.
-var sniffed = map[string]Format{
-	"image/jpeg": JPEG, "image/png": PNG, "image/gif": GIF, "image/webp": WebP,
-	"audio/mpeg": MP3, "audio/wav": WAV, "audio/ogg": OGG, "video/ogg": OGG, "application/ogg": OGG,
-	"audio/x-m4a": M4A, "audio/mp4": M4A, "video/mp4": MP4, "video/x-m4v": MP4, "video/quicktime": MOV,
-	"video/x-msvideo": AVI, "video/x-ms-asf": WMV, "application/pdf": PDF, "application/msword": DOC,
-	"application/vnd.openxmlformats-officedocument.wordprocessingml.document": DOCX,
-}
-
-// active are the texts that browsers would act on, or that are no plain text.
-var active = []string{"text/html", "text/xml", "text/x-php", "text/rtf"}
-
-// Sniff tells the format by the first bytes, and "" for anything that is not
-// one of ours: an SVG or an HTML page is not a text here. The declared type
-// and the name do not matter.
-func Sniff(head []byte) Format {
-	if len(head) == 0 {
-		return ""
-	}
-	found := mimetype.Detect(head)
-	for name, format := range sniffed {
-		if found.Is(name) {
-			return format
-		}
-	}
-	if isText(found) {
-		return TXT
-	}
-	return ""
-}
-
-// isText reports whether it is a text, of whatever inert sort: a list of
-// values with commas between is a text too.
-func isText(found *mimetype.MIME) bool {
-	for ; found != nil; found = found.Parent() {
-		if slices.ContainsFunc(active, found.Is) || found.Is("image/svg+xml") {
-			return false
-		}
-		if found.Is("text/plain") {
-			return true
-		}
-	}
-	return false
-}

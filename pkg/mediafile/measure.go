@@ -3,14 +3,8 @@ package mediafile
 import (
 	"errors"
 	"fmt"
-	"image"
-	_ "image/gif"  // their headers are read
-	_ "image/jpeg" // here
-	_ "image/png"
 	"io"
 	"math"
-
-	_ "golang.org/x/image/webp" // and this one's
 )
 
 // Info is what a file is.
@@ -22,12 +16,17 @@ type Info struct {
 	// Duration is in seconds, of sounds and films; 0 = the container does not
 	// tell.
 	Duration float64
-	// Turn is how a JPEG lies in its file, as Exif counts: 1 = upright, 2 to 4
-	// mirrored or upside down, 5 to 8 on its side. 0 = it is no JPEG. Width and
-	// Height are those of the upright picture.
+	// Turn is how a picture lies in its file, as Exif counts: 1 = upright, 2 to
+	// 4 mirrored or upside down, 5 to 8 on its side. 0 = it is no picture. Width
+	// and Height are those of the upright picture.
 	Turn int
+	// Moves tells that a picture has several frames.
+	Moves bool
 	// Memory is how many bytes it takes to decode a picture, estimated upwards.
 	Memory int64
+	// Rare tells that a picture is shown by browsers, and that no decoder here
+	// reads it.
+	Rare bool
 }
 
 // onItsSide is the first Turn that swaps the sides.
@@ -47,28 +46,28 @@ var (
 	ErrTooLarge = fmt.Errorf("the picture has more than %d million pixels", MaxPixels/1_000_000)
 )
 
+// measures read what files of a format say about themselves.
+var measures = map[Format]func(io.ReaderAt, *Info) error{
+	JPEG: measurePicture, PNG: measurePicture, GIF: measurePicture, WebP: measurePicture,
+	MP4: measureISOMedia, MOV: measureISOMedia, M4A: measureISOMedia,
+	WAV: measureWAV, AVI: measureAVI, OGG: measureOGG, MP3: measureMP3, WMV: measureASF,
+	PDF: measurePDF, DOC: measureWord, DOCX: measureDOCX,
+}
+
 // Measure reads what the file says about itself. format is that of Sniff; the
 // result has the one that the whole file shows: an MP4 without a picture is an
-// M4A. Of sounds and films whose container cannot be read, width, height and
-// duration are 0; a picture must be readable.
+// M4A. A length that the file does not tell for certain is 0, never a guess.
+//
+// Failures are ErrDamaged, ErrTooLarge, a *NotTakenError for a file that is not
+// what its beginning promised, or that of file.
 func Measure(file io.ReaderAt, size int64, format Format) (Info, error) {
 	info := Info{Format: format, Size: size}
-	switch format {
-	case JPEG, PNG, GIF, WebP:
-		err := measureImage(file, &info)
+	measure, known := measures[format]
+	if !known {
+		return info, nil
+	}
+	if err := measure(&within{file: file, left: mostRead + 2*size}, &info); err != nil {
 		return info, err
-	case MP4, MOV, M4A:
-		measureISOMedia(file, &info)
-	case WAV:
-		measureWAV(file, &info)
-	case AVI:
-		measureAVI(file, &info)
-	case OGG:
-		measureOGG(file, &info)
-	case MP3:
-		measureMP3(file, &info)
-	case WMV:
-		measureASF(file, &info)
 	}
 	if math.IsNaN(info.Duration) || math.IsInf(info.Duration, 0) || info.Duration < 0 || info.Duration > maxSeconds {
 		info.Duration = 0
@@ -80,36 +79,10 @@ func Measure(file io.ReaderAt, size int64, format Format) (Info, error) {
 // maxSeconds is a year: whoever claims more is mistaken.
 const maxSeconds = 366 * 24 * 3600
 
-var registered = map[string]Format{"jpeg": JPEG, "png": PNG, "gif": GIF, "webp": WebP}
+// notTaken returns a *NotTakenError.
+func notTaken(reason string) error { return &NotTakenError{Reason: reason} }
 
-func measureImage(file io.ReaderAt, info *Info) error {
-	config, name, err := image.DecodeConfig(io.NewSectionReader(file, 0, info.Size))
-	if err != nil || registered[name] != info.Format || config.Width < 1 || config.Height < 1 {
-		return fmt.Errorf("%w: its header cannot be read", ErrDamaged)
-	}
-	if int64(config.Width)*int64(config.Height) > MaxPixels {
-		return ErrTooLarge
-	}
-	info.Width, info.Height = config.Width, config.Height
-	info.Memory = int64(config.Width) * int64(config.Height) * memoryOf(file, info, config.ColorModel) / 2
-	if info.Format == JPEG {
-		info.Turn = readJPEG(file, info.Size).turn
-	}
-	if info.Sideways() {
-		info.Width, info.Height = info.Height, info.Width
-	}
-	return nil
-}
-
-// readAt returns up to n bytes from a place; fewer at the end of the file.
-func readAt(file io.ReaderAt, offset int64, n int) []byte {
-	if offset < 0 {
-		return nil
-	}
-	buffer := make([]byte, n)
-	read, err := file.ReadAt(buffer, offset)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil
-	}
-	return buffer[:read]
+// damaged is ErrDamaged with what is wrong.
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
 }

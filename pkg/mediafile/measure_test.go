@@ -88,13 +88,21 @@ func FuzzMeasure(f *testing.F) {
 		f.Add(mediatest.Sample(format), string(format))
 	}
 	f.Add(mediatest.ClaimingPNG(32000, 32000), "png")
+	seeds(f, func(name string, content []byte) { f.Add(content, name[strings.LastIndexByte(name, '.')+1:]) })
+	f.Add(bytes.Join([][]byte{id3([]byte("x")), frames(5, 3, 9, 417), ape([]byte("x"), true)}, nil), "mp3")
+	f.Add(ogg(opus(1, 1<<40, 1)...), "ogg")
+	f.Add(ogg(vorbis(1<<40, 1)...), "ogg")
 	f.Fuzz(func(t *testing.T, content []byte, format string) {
 		sniffed := mediafile.Sniff(content[:min(len(content), mediafile.HeadSize)])
 		for _, as := range []mediafile.Format{sniffed, mediafile.Format(format)} {
 			info, err := mediafile.Measure(bytes.NewReader(content), int64(len(content)), as)
-			if err == nil && (info.Width < 0 || info.Height < 0 || info.Duration < 0 || info.Duration > 366*24*3600) {
+			if err == nil && (info.Width < 0 || info.Height < 0 || info.Duration < 0 || info.Duration > 366*24*3600 || info.Turn > 8 || info.Memory < 0) {
 				t.Errorf("%s: %+v", as, info)
 			}
 		}
+		if reason := mediafile.Describe(content[:min(len(content), mediafile.HeadSize)]); reason == "" {
+			t.Error("there is nothing to say")
+		}
+		_ = mediafile.TextType(bytes.NewReader(content))
 	})
 }

@@ -40,6 +40,7 @@ func Chain(o Options) []gin.HandlerFunc {
 		SecurityHeaders(),
 		CORS(o.Origins),
 		GlobalLimit(o),
+		Uncompressed(),
 	}
 }
 

@@ -35,6 +35,8 @@ func rewritten(r *http.Request, escaped string) *http.Request {
 	copied := r.WithContext(r.Context())
 	if copied.Method == http.MethodHead {
 		copied.Method = http.MethodGet
+		copied.Header = r.Header.Clone()
+		copied.Header.Del("Range") // it is defined for GET alone (RFC 9110, section 14.2)
 	}
 	if path, err := url.PathUnescape(escaped); err == nil {
 		target := *r.URL

@@ -2,10 +2,12 @@ package uploads
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/etrainer/backend/api/internal/auth"
 	"github.com/etrainer/backend/api/internal/web"
 	"github.com/etrainer/backend/pkg/errs"
 	"github.com/etrainer/backend/pkg/media"
@@ -27,9 +29,10 @@ type optimizeReply struct {
 	OptimizedURL     string `json:"optimizedUrl"`
 	Width            int    `json:"width,omitempty"`
 	Height           int    `json:"height,omitempty"`
-	// Limited tells that the picture is smaller than was asked for: pictures
-	// are not enlarged.
+	// Limited tells that the picture is not in the size that was asked for, and
+	// Reason why.
 	Limited    bool          `json:"limited"`
+	Reason     string        `json:"reason,omitempty"`
 	Responsive []variantView `json:"responsive,omitempty"` // the smallest first
 }
 
@@ -39,7 +42,8 @@ type variantView struct {
 	Height int    `json:"height,omitempty"`
 }
 
-// optimize answers for pictures of anybody: their addresses are public.
+// optimize answers for pictures of anybody: their addresses are public. Whoever
+// is not the owner gets fewer sizes drawn.
 func (h *Handler) optimize(c *gin.Context) error {
 	request, err := web.Decode[optimizeRequest](c)
 	if err != nil {
@@ -60,16 +64,45 @@ func (h *Handler) optimize(c *gin.Context) error {
 	case !errors.Is(err, media.ErrNotFound):
 		return err
 	}
-	views, err := h.variants(c, store, record, request, asked)
+	caller := auth.CallerOf(c.Request.Context()).User
+	asked.ByStranger = caller.ID != record.Owner && !caller.Admin()
+	views, made, err := h.variants(c, store, record, request, asked)
 	if err != nil {
 		return explain(err)
 	}
 	first := views[0]
+	reason := whyNot(asked, made, record)
 	return web.JSON(c, http.StatusOK, optimizeReply{
 		Message: "Optimized URL generated", OriginalPublicID: request.PublicID,
 		OptimizedURL: first.URL, Width: first.Width, Height: first.Height, Responsive: views[1:],
-		Limited: first.Width > 0 && (first.Width < asked.Width || first.Height < asked.Height),
+		Limited: reason != "", Reason: reason,
 	})
+}
+
+// reasons are the sentences for why a picture is not redrawn.
+var reasons = map[media.Why]string{
+	media.WhyMoves:  "the picture moves, and moving pictures are not redrawn",
+	media.WhyMemory: "the picture would take too much memory to be drawn in this size",
+	media.WhySizes:  "the picture has as many sizes as it may have; those of a responsive set are always drawn: 320, 640, 960, 1280 or 1920 wide, without a height, in the quality auto:good",
+	media.WhyKind:   "the picture is of a kind that cannot be redrawn",
+}
+
+// whyNot says why a picture is not in the size that was asked for; "" = it is,
+// or its size is not known.
+func whyNot(asked media.Transform, made media.Variant, record media.Record) string {
+	wanted := media.Transform{Width: asked.Width, Height: asked.Height}
+	if wanted.Width == 0 && wanted.Height == 0 {
+		wanted.Width, wanted.Height = record.Width, record.Height
+	}
+	switch {
+	case made.Width == 0, (wanted.Width == 0 || made.Width == wanted.Width) && (wanted.Height == 0 || made.Height == wanted.Height):
+		return ""
+	case made.Why != "":
+		return reasons[made.Why]
+	case max(wanted.Width, wanted.Height) > media.MaxSide:
+		return fmt.Sprintf("sides have %d pixels at the most", media.MaxSide)
+	}
+	return "the picture is smaller than that, and pictures are not enlarged"
 }
 
 // transform is what a request asks for.
@@ -94,22 +127,22 @@ func (r optimizeRequest) transform() (media.Transform, error) {
 }
 
 // variants are the picture as it was asked for, and the responsive set behind
-// it.
-func (h *Handler) variants(c *gin.Context, store media.Store, record media.Record, request optimizeRequest, asked media.Transform) ([]variantView, error) {
+// it; first is what the store says of the former.
+func (h *Handler) variants(c *gin.Context, store media.Store, record media.Record, request optimizeRequest, asked media.Transform) (views []variantView, first media.Variant, err error) {
 	transforms := []media.Transform{asked.Within(record.Width, record.Height)}
 	if request.Responsive {
 		transforms = append(transforms, asked.Responsive(record.Width, record.Height)...)
 	}
 	made, err := store.Optimize(c.Request.Context(), media.Ref{PublicID: request.PublicID, ResourceType: media.ResourceImage}, transforms...)
 	if err != nil {
-		return nil, err
+		return nil, media.Variant{}, err
 	}
-	views := make([]variantView, len(made))
-	for i, variant := range made {
-		if variant.Width == 0 {
-			variant.Width, variant.Height = transforms[i].Box(record.Width, record.Height)
+	views = make([]variantView, len(made))
+	for i := range made {
+		if made[i].Width == 0 {
+			made[i].Width, made[i].Height = transforms[i].Box(record.Width, record.Height)
 		}
-		views[i] = variantView{h.absolute(c, variant.URL), variant.Width, variant.Height}
+		views[i] = variantView{h.absolute(c, made[i].URL), made[i].Width, made[i].Height}
 	}
-	return views, nil
+	return views, made[0], nil
 }

@@ -1,10 +1,8 @@
 package uploads
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/etrainer/backend/api/internal/web"
 	"github.com/etrainer/backend/pkg/errs"
-	"github.com/etrainer/backend/pkg/media"
 	"github.com/etrainer/backend/pkg/mediafile"
 )
 
@@ -30,7 +27,7 @@ const (
 // received is a whole file on our disk, or a part of one.
 type received struct {
 	path string
-	name string // as the client calls it
+	name string // as the client calls it, or as we do
 	file mediafile.Info
 }
 
@@ -77,8 +74,8 @@ func (h *Handler) read(c *gin.Context, s slot, files *[]received) error {
 	if err != nil {
 		return web.Title(s.failed, errs.Invalid("", "the body is not multipart/form-data; send the file in the field %q", s.fields[0]))
 	}
-	for range maxParts {
-		part, err := reader.NextPart()
+	for number := 1; number <= maxParts; number++ {
+		part, err := reader.NextRawPart()
 		if errors.Is(err, io.EOF) {
 			// To the end of the body: only then does the server notice that a
 			// client goes away.
@@ -90,17 +87,64 @@ func (h *Handler) read(c *gin.Context, s slot, files *[]received) error {
 		if err != nil {
 			return broken(s, err)
 		}
-		if part.FileName() == "" {
-			continue // a field that is no file, as multer ignores it
-		}
-		if err := s.check(part.FormName(), len(*files)); err != nil {
-			return err
-		}
-		if err := h.readFile(s, part, files); err != nil {
+		if err := h.readPart(s, part, number, files); err != nil {
 			return err
 		}
 	}
 	return web.Title(s.failed, errs.Invalid("", "the body has more than %d parts", maxParts))
+}
+
+// readPart receives one part: a file, or a field that is none. What cannot be
+// read is refused, never passed over.
+func (h *Handler) readPart(s slot, part *multipart.Part, number int, files *[]received) error {
+	about, err := dispositionOf(part)
+	if err != nil {
+		return web.Title(s.failed, errs.Invalid(about.field, "part %d of the body cannot be read: %s; send the file in the field %q", number, err, s.fields[0]))
+	}
+	content, err := decoded(part)
+	if err != nil {
+		return web.Title(s.failed, errs.Invalid(about.field, "part %d of the body cannot be read: %s; send the bytes as they are", number, err))
+	}
+	isFile, err := s.isFile(part, about, &content)
+	if err != nil || !isFile {
+		return err
+	}
+	if err := s.check(about.field, len(*files)); err != nil {
+		return err
+	}
+	return h.readFile(s, about, content, files)
+}
+
+// dispositionOf reads the header that names a part; two of them name nothing.
+func dispositionOf(part *multipart.Part) (disposition, error) {
+	headers := part.Header.Values("Content-Disposition")
+	if len(headers) > 1 {
+		return disposition{}, errors.New("it has two headers Content-Disposition")
+	}
+	return parseDisposition(strings.Join(headers, ""))
+}
+
+// isFile tells a file from a field that is none, as multer does: by its name. A
+// field for files that has content and no name is a file if it has a type, and
+// else somebody's mistake. An empty one is an input in which nothing was chosen.
+func (s slot) isFile(part *multipart.Part, about disposition, content *io.Reader) (bool, error) {
+	if about.file != "" || !slices.Contains(s.fields, about.field) {
+		return about.file != "", nil
+	}
+	first := make([]byte, 1)
+	n, err := io.ReadFull(*content, first)
+	if n == 0 {
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, broken(s, err)
+		}
+		return false, nil
+	}
+	*content = io.MultiReader(strings.NewReader(string(first)), *content)
+	kind := part.Header.Get("Content-Type")
+	if !about.named && (kind == "" || strings.HasPrefix(kind, "text/")) {
+		return false, web.Title(s.failed, web.Mend(errs.Invalid(about.field, "the field %q holds a text and no file", about.field), "send it as a file, with a name"))
+	}
+	return true, nil
 }
 
 func (s slot) check(field string, have int) error {
@@ -111,70 +155,6 @@ func (s slot) check(field string, have int) error {
 		return web.Title(s.failed, web.Mend(errs.Invalid(field, "Too many files"), "send %d at the most", s.most))
 	}
 	return nil
-}
-
-// readFile receives one file: limited while it comes in, and refused by its
-// first bytes. It is among the files from the moment that it is on the disk.
-func (h *Handler) readFile(s slot, part *multipart.Part, files *[]received) error {
-	head := make([]byte, mediafile.HeadSize)
-	n, err := io.ReadFull(part, head)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		_, err = part.Read(make([]byte, 1)) // was it the end of the part, or of the body?
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return broken(s, err)
-	}
-	head = head[:n]
-	format := mediafile.Sniff(head)
-	if !s.mayBe(format) {
-		return s.refuseType(part)
-	}
-	file, err := os.CreateTemp(h.options.Incoming, "upload-*")
-	if err != nil {
-		return fmt.Errorf("receive a file: %w", err)
-	}
-	*files = append(*files, received{path: file.Name(), name: cleanName(part.FileName())})
-	limit := h.options.Limits[s.kind]
-	size, err := io.Copy(file, io.LimitReader(io.MultiReader(bytes.NewReader(head), part), limit+1))
-	if errClose := file.Close(); err == nil && errClose != nil {
-		return fmt.Errorf("receive a file: %w", errClose)
-	}
-	switch {
-	case size > limit:
-		return web.Title(s.failed, web.Mend(errs.Invalid(part.FormName(), "File too large"), "send %d bytes at the most", limit))
-	case err != nil && isOurs(err):
-		return fmt.Errorf("receive a file: %w", err)
-	case err != nil:
-		return broken(s, err)
-	}
-	(*files)[len(*files)-1].file, err = measure(s, part, file.Name(), size, format)
-	return err
-}
-
-// mayBe reports whether a format fits the kind. Which of MP4 and M4A a file is
-// shows only when it is whole.
-func (s slot) mayBe(format mediafile.Format) bool {
-	return s.kind.Takes(format) || s.kind == media.Audio && format == mediafile.MP4 || s.kind == media.Video && format == mediafile.M4A
-}
-
-func (s slot) refuseType(part *multipart.Part) error {
-	return web.Title(s.failed, errs.Invalid(part.FormName(), "%s", s.wrongType))
-}
-
-func measure(s slot, part *multipart.Part, path string, size int64, format mediafile.Format) (mediafile.Info, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return mediafile.Info{}, fmt.Errorf("measure a file: %w", err)
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	info, err := mediafile.Measure(file, size, format)
-	if err != nil {
-		return info, web.Title(s.failed, errs.Invalid(part.FormName(), "%s; send another one", err))
-	}
-	if !s.kind.Takes(info.Format) {
-		return info, s.refuseType(part)
-	}
-	return info, nil
 }
 
 // broken is the failure of a body that cannot be read to its end.
@@ -196,25 +176,6 @@ func discard(files []received) {
 	for _, file := range files {
 		_ = os.Remove(file.path) // mostly it was moved away
 	}
-}
-
-// cleanName keeps what is shown of a client's file name: no folders, no signs
-// that cannot be seen, not more than 255 bytes.
-func cleanName(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(name, "\ufffd"))
-	if at := strings.LastIndexAny(name, `/\`); at >= 0 {
-		name = name[at+1:]
-	}
-	for len(name) > 255 {
-		runes := []rune(name)
-		name = string(runes[:len(runes)-1-(len(name)-255)/4])
-	}
-	return name
 }
 
 func shorten(text string) string {

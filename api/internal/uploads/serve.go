@@ -3,6 +3,7 @@ package uploads
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -53,14 +54,32 @@ func (h *Handler) serve(c *gin.Context) error {
 	if media.Document.Takes(format) {
 		disposition = "attachment"
 	}
+	contentType, err := typeOf(file, format)
+	if err != nil {
+		return fmt.Errorf("read a file: %w", err)
+	}
 	header := c.Writer.Header()
-	header.Set("Content-Type", format.ContentType())
+	header.Set("Content-Type", contentType)
 	header.Set("Content-Disposition", fmt.Sprintf("%s; filename=%q", disposition, stat.Name()))
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	header.Set("Cross-Origin-Resource-Policy", "cross-origin") // pages of the app show it
 	header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	header.Set("ETag", fmt.Sprintf(`"%x-%x"`, stat.ModTime().UnixNano(), stat.Size()))
-	http.ServeContent(steady{c.Writer, h.pace(c)}, c.Request, "", stat.ModTime(), file)
+	request := c.Request.Clone(c.Request.Context())
+	if asked := request.Header.Get("Range"); asked != "" {
+		request.Header.Set("Range", canonicalRange(asked, stat.Size()))
+	}
+	http.ServeContent(steady{c.Writer, h.pace(c)}, request, "", stat.ModTime(), file)
 	return nil
+}
+
+// typeOf is the Content-Type of a file: that of a text has its encoding.
+func typeOf(file io.ReadSeeker, format mediafile.Format) (string, error) {
+	if format != mediafile.TXT {
+		return format.ContentType(), nil
+	}
+	contentType := mediafile.TextType(file)
+	_, err := file.Seek(0, io.SeekStart)
+	return contentType, err
 }

@@ -2,17 +2,11 @@ package localdisk
 
 import (
 	"bytes"
-	"errors"
 	"image"
 	"image/draw"
-	"image/gif"
-	"image/jpeg"
-	"image/png"
 	"math"
 	"os"
 	"runtime"
-
-	"golang.org/x/image/webp"
 
 	"github.com/etrainer/backend/pkg/media"
 	"github.com/etrainer/backend/pkg/mediafile"
@@ -33,21 +27,27 @@ func (o original) fits(t media.Transform) bool {
 	return o.info.Size+o.info.Memory+4*int64(width)*int64(height) <= maxMemory
 }
 
-// errKept: the picture stays as it is.
-var errKept = errors.New("the picture is not redrawn")
+// keptError means that the picture stays as it is.
+type keptError struct{ why media.Why }
+
+// Error implements error.
+func (e keptError) Error() string { return "the picture is not redrawn: " + string(e.why) }
 
 // painter draws one picture in several sizes.
 type painter struct {
-	source image.Image
-	info   mediafile.Info
+	source  image.Image
+	info    mediafile.Info
+	colours colours
+	failed  error // why it cannot be decoded
 }
 
-// draw draws the picture in a size, upright.
-func (p *painter) draw(width, height int) *image.RGBA {
+// draw draws the picture in a size, upright, and tells which profile belongs to
+// its colours.
+func (p *painter) draw(width, height int) (image.Image, []byte) {
 	if p.info.Sideways() {
 		width, height = height, width
 	}
-	return p.fill(width, height)
+	return p.colours.finish(p.fill(width, height))
 }
 
 // load decodes the picture, once.
@@ -55,40 +55,25 @@ func (p *painter) load(o original) error {
 	if o.info.Size+o.info.Memory > large {
 		runtime.GC() // or what the picture before left is still in memory beside this one
 	}
-	if p.source != nil {
-		return nil
-	}
-	if o.info.Width == 0 {
-		return errKept
+	switch {
+	case p.source != nil, p.failed != nil:
+		return p.failed
+	case o.info.Moves:
+		return keptError{media.WhyMoves}
+	case o.info.Width == 0, o.info.Rare:
+		return keptError{media.WhyKind}
 	}
 	p.info = o.info
 	content, err := os.ReadFile(o.path)
 	if err != nil {
 		return gone(err)
 	}
-	switch o.format {
-	case mediafile.GIF:
-		if moving(content) {
-			return errKept
-		}
-		p.source, err = gif.Decode(bytes.NewReader(content))
-	case mediafile.WebP:
-		p.source, err = webp.Decode(bytes.NewReader(content))
-	case mediafile.PNG:
-		p.source, err = png.Decode(bytes.NewReader(content))
-	default:
-		p.source, err = jpeg.Decode(bytes.NewReader(content))
+	if p.source, err = decode(content, o.format); err != nil {
+		p.failed = keptError{media.WhyKind}
+		return p.failed
 	}
-	if err != nil {
-		return errKept
-	}
+	p.colours = coloursOf(mediafile.Profile(bytes.NewReader(content), o.info), p.source)
 	return nil
-}
-
-// moving reports whether a GIF has more than one frame, as far as its first
-// marks of frames tell.
-func moving(content []byte) bool {
-	return bytes.Count(content, []byte{0x21, 0xF9, 0x04}) > 1
 }
 
 // fill draws the middle of the picture in a size, as it lies, that is not
@@ -106,7 +91,7 @@ func (p *painter) fill(width, height int) *image.RGBA {
 		size = image.Rect(0, 0, height, width)
 	}
 	target := image.NewRGBA(size)
-	old := image.NewRGBA(image.Rect(0, 0, from.Dx(), 1))
+	old := rowsOf(p.source)
 	narrow, narrowed := make([]float32, 4*width), -1 // which old row is in narrow
 	sums := make([]float32, 4*width)
 	area := float32(step * step)
@@ -114,8 +99,7 @@ func (p *painter) fill(width, height int) *image.RGBA {
 		clear(sums)
 		for row := s.begin; row < s.end; row++ {
 			if row != narrowed {
-				draw.Draw(old, old.Rect, p.source, image.Pt(from.Min.X, from.Min.Y+row), draw.Src)
-				shrink(narrow, old.Pix, columns)
+				shrink(narrow, old(from.Min.Y+row), columns)
 				narrowed = row
 			}
 			weight := s.weight(row)
@@ -131,6 +115,20 @@ func (p *painter) fill(width, height int) *image.RGBA {
 		}
 	}
 	return target
+}
+
+// rowsOf returns a reader of rows: four bytes for each pixel, as they are in the
+// picture where they stand for four inks.
+func rowsOf(source image.Image) func(y int) []uint8 {
+	from := source.Bounds()
+	if inks, is := source.(*image.CMYK); is {
+		return func(y int) []uint8 { return inks.Pix[inks.PixOffset(from.Min.X, y):][:4*from.Dx()] }
+	}
+	row := image.NewRGBA(image.Rect(0, 0, from.Dx(), 1))
+	return func(y int) []uint8 {
+		draw.Draw(row, row.Rect, source, image.Pt(from.Min.X, y), draw.Src)
+		return row.Pix
+	}
 }
 
 // shrink sums the pixels of a row that fall into each new one.

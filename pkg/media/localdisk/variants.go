@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image/jpeg"
-	"image/png"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,9 +16,14 @@ import (
 const variants = "variants"
 
 // maxVariants is how many a picture may have, so that nobody fills the disk
-// with sizes. They stay as long as the picture: their addresses are kept in
-// pages and documents.
-const maxVariants = 20
+// with sizes, and maxForStrangers how many of them there may be before somebody
+// else than its owner gets no new one. They stay as long as the picture: their
+// addresses are kept in pages and documents. Beyond them there are only the usual
+// widths, of which there are six at the most.
+const (
+	maxVariants     = 20
+	maxForStrangers = 12
+)
 
 // original is a stored picture, and where its variants are.
 type original struct {
@@ -34,8 +36,8 @@ type original struct {
 
 // Optimize implements media.Store: it makes the variants that are asked for
 // the first time, as a JPEG, or as a PNG where the picture is transparent. The
-// picture itself stands for them when it moves, cannot be redrawn, or has
-// maxVariants already.
+// picture itself stands for them when it moves, cannot be redrawn, or has enough
+// of them already.
 func (s *Store) Optimize(ctx context.Context, ref media.Ref, transforms ...media.Transform) ([]media.Variant, error) {
 	if ref.ResourceType != media.ResourceImage {
 		return nil, media.ErrNotFound
@@ -110,55 +112,59 @@ func (o original) variant(t media.Transform, name string) media.Variant {
 	return media.Variant{URL: Prefix + variants + "/" + o.ref.PublicID + "/" + name, Width: width, Height: height}
 }
 
-// asItIs is the picture itself, n times.
-func (o original) asItIs(n int) []media.Variant {
-	same := make([]media.Variant, n)
-	for i := range same {
-		same[i] = media.Variant{URL: Prefix + fileName(o.ref, string(o.format)), Width: o.info.Width, Height: o.info.Height}
+// asItIs is the picture itself, in place of a size.
+func (o original) asItIs(why media.Why) media.Variant {
+	return media.Variant{URL: Prefix + fileName(o.ref, string(o.format)), Width: o.info.Width, Height: o.info.Height, Why: why}
+}
+
+// hasRoom reports whether one more variant may be drawn beside those that there
+// are.
+func (o original) hasRoom(t media.Transform, variants int) bool {
+	most := maxVariants
+	if t.ByStranger {
+		most = maxForStrangers
 	}
-	return same
+	return variants < most || t.Within(o.info.Width, o.info.Height).Usual(o.info.Width)
 }
 
 // makeVariants makes those that are missing in made.
 func (s *Store) makeVariants(o original, transforms []media.Transform, made []media.Variant) ([]media.Variant, error) {
-	itself := o.asItIs(1)[0]
 	entries, err := os.ReadDir(o.dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read the variants of %s: %w", o.ref.PublicID, err)
 	}
-	room := maxVariants - len(entries)
+	variants := len(entries)
 	var drawn painter
 	for i, t := range transforms {
 		if made[i].URL != "" {
 			continue
 		}
-		if made[i] = itself; room <= 0 || !o.fits(t) {
+		switch {
+		case o.info.Moves:
+			made[i] = o.asItIs(media.WhyMoves)
+			continue
+		case !o.fits(t):
+			made[i] = o.asItIs(media.WhyMemory)
+			continue
+		case !o.hasRoom(t, variants):
+			made[i] = o.asItIs(media.WhySizes)
 			continue
 		}
 		name, err := s.makeVariant(o, &drawn, t)
-		if errors.Is(err, errKept) {
-			return o.fillUp(made), nil
+		if kept, is := errors.AsType[keptError](err); is {
+			made[i] = o.asItIs(kept.why)
+			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("make a variant of %s: %w", o.ref.PublicID, err)
 		}
 		made[i] = o.variant(t, name)
-		room--
+		variants++
 	}
 	if _, err := os.Stat(o.path); err != nil { // it was deleted meanwhile
 		return nil, errors.Join(gone(err), os.RemoveAll(o.dir))
 	}
 	return made, nil
-}
-
-// fillUp puts the picture itself where there is no variant.
-func (o original) fillUp(made []media.Variant) []media.Variant {
-	for i := range made {
-		if made[i].URL == "" {
-			made[i] = o.asItIs(1)[0]
-		}
-	}
-	return made
 }
 
 // makeVariant draws and stores one, and returns the name of its file. drawn
@@ -167,16 +173,10 @@ func (s *Store) makeVariant(o original, drawn *painter, t media.Transform) (stri
 	if err := drawn.load(o); err != nil {
 		return "", err
 	}
-	target := drawn.draw(t.Box(o.info.Width, o.info.Height))
-	name := variantName(t.Within(o.info.Width, o.info.Height))
-	write := func(w io.Writer) error { return png.Encode(w, target) }
-	extension := ".png"
-	if target.Opaque() {
-		extension, write = ".jpg", func(w io.Writer) error {
-			return jpeg.Encode(w, target, &jpeg.Options{Quality: quality(t.Quality)})
-		}
-	}
-	return name + extension, s.write(filepath.Join(o.dir, name+extension), write)
+	target, profile := drawn.draw(t.Box(o.info.Width, o.info.Height))
+	extension, write := encode(target, profile, quality(t.Quality))
+	name := variantName(t.Within(o.info.Width, o.info.Height)) + extension
+	return name, s.write(filepath.Join(o.dir, name), write)
 }
 
 // variantName is the transform in signs that no file system minds.

@@ -72,7 +72,7 @@ func verify(e Exchange) error {
 // or was refused before anybody looked.
 var refusals = map[int]string{
 	http.StatusBadRequest: "BadRequest", http.StatusUnauthorized: "Unauthorized", http.StatusForbidden: "Forbidden",
-	http.StatusNotFound: "NotFound", http.StatusTooManyRequests: "TooMany", http.StatusServiceUnavailable: "Unavailable",
+	http.StatusNotFound: "NotFound", http.StatusUnsupportedMediaType: "Compressed", http.StatusTooManyRequests: "TooMany", http.StatusServiceUnavailable: "Unavailable",
 }
 
 // unknown checks the reply to a path that the document does not know.
