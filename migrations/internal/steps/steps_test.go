@@ -150,7 +150,7 @@ func arm(t *testing.T, queues *mongoqueue.Store) map[string]queue.Armed {
 	t.Helper()
 	armed := map[string]queue.Armed{}
 	for _, d := range catalog.ETrainer(zone).Recurring() {
-		how, err := queues.Arm(t.Context(), queue.Recurring{Name: d.Name, Priority: d.Priority, Repeat: d.Repeat})
+		how, err := queues.Arm(t.Context(), queue.Recurring{Name: d.Name, Repeat: d.Repeat})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,48 +1,45 @@
 package mongoqueue
 
 import (
-	"log/slog"
+	"context"
 	"time"
 
 	"github.com/etrainer/backend/pkg/job"
-	"github.com/etrainer/backend/pkg/schedule"
+	"github.com/etrainer/backend/pkg/queue"
 )
 
-// nextTick is the tick after a run that started at base. A schedule that
-// cannot be read, as Node stores it without a word, has no next tick: the run
-// that is due still takes place.
+// nextTick is the tick after a run that started at base; zero = there is none.
+// A schedule that an Agenda runs is kept, and one that none reads has no next
+// tick: the run that is due still takes place. Both are reported.
 func (s *Store) nextTick(document *job.Document, base, now time.Time) time.Time {
-	if document.RepeatInterval == "" {
-		next, err := schedule.RepeatAt(document.RepeatAt, now, s.zone(document))
-		if err != nil {
-			s.unreadable(document, err)
-		}
-		return next
+	plan, problem := document.Schedule(s.options.Zone)
+	if problem != nil {
+		s.options.Problems.Report(context.Background(), //nolint:forbidigo // it is for the log line alone
+			ScheduleProblem(s.options.Collection, document, problem))
 	}
-	plan, err := schedule.Parse(scheduleOf(document), s.options.Zone)
-	if err != nil {
-		s.unreadable(document, err)
+	if plan == nil {
 		return time.Time{}
 	}
 	next, _ := plan.NextRun(base, document.NextRunAt, now)
 	return next
 }
 
-func (s *Store) unreadable(document *job.Document, err error) {
-	s.options.Log.Warn("schedule of a recurring job cannot be read; it has no next tick",
-		slog.String("job_name", document.Name), slog.String("job_id", document.ID.Hex()), slog.Any("error", err))
+// ScheduleProblem is the report of what job.Document.Schedule found wrong.
+// collection is that of the jobs.
+func ScheduleProblem(collection string, document *job.Document, problem error) queue.Problem {
+	return queue.Problem{
+		Collection: collection, ID: document.ID.Hex(), Name: document.Name, What: problem.Error(),
+		Fix: `store a schedule that "worker schedule next" reads, in the document or by the every() of its Node process`,
+	}
 }
 
-func (s *Store) zone(document *job.Document) *time.Location {
-	if zone, err := time.LoadLocation(document.RepeatTimezone); err == nil && document.RepeatTimezone != "" {
-		return zone
+// endedUnplanned is why a job that is to repeat has no next tick, although
+// neither its bounds nor a person ended it; "" = that is not so. Agenda 4 and 5
+// store it as the job's failReason, before they run it for the last time.
+func endedUnplanned(document *job.Document) string {
+	plan, problem := document.Schedule(nil)
+	if plan != nil || problem == nil {
+		return ""
 	}
-	return s.options.Zone
-}
-
-func scheduleOf(d *job.Document) schedule.Spec {
-	return schedule.Spec{
-		Interval: d.RepeatInterval, Timezone: d.RepeatTimezone,
-		Start: d.StartDate, End: d.EndDate, SkipDays: d.SkipDays,
-	}
+	return problem.Error()
 }
