@@ -15,22 +15,13 @@ func (s *Store) nextTick(document *job.Document, base, now time.Time) time.Time 
 	plan, problem := document.Schedule(s.options.Zone)
 	if problem != nil {
 		s.options.Problems.Report(context.Background(), //nolint:forbidigo // it is for the log line alone
-			ScheduleProblem(s.options.Collection, document, problem))
+			queue.BadSchedule{Job: document, Problem: problem}.Report(s.options.Collection))
 	}
 	if plan == nil {
 		return time.Time{}
 	}
 	next, _ := plan.NextRun(base, document.NextRunAt, now)
 	return next
-}
-
-// ScheduleProblem is the report of what job.Document.Schedule found wrong.
-// collection is that of the jobs.
-func ScheduleProblem(collection string, document *job.Document, problem error) queue.Problem {
-	return queue.Problem{
-		Collection: collection, ID: document.ID.Hex(), Name: document.Name, What: problem.Error(),
-		Fix: `store a schedule that "worker schedule next" reads, in the document or by the every() of its Node process`,
-	}
 }
 
 // endedUnplanned is why a job that is to repeat has no next tick, although

@@ -92,3 +92,39 @@ func TestStoredSchedulesGoOn(t *testing.T) {
 		}
 	}
 }
+
+// TestBadSchedules lists them for all names, those of the type single whatever
+// the type of the interval, and nothing else.
+func TestBadSchedules(t *testing.T) {
+	t.Parallel()
+	db := mongotest.Database(t)
+	store := mongoqueue.New(db, mongoqueue.Options{})
+	for i, d := range []bson.D{
+		{{Key: "name", Value: "z"}, {Key: "repeatInterval", Value: "two and a half hours"}, {Key: "data", Value: "secret"}},
+		{{Key: "name", Value: "a"}, {Key: "type", Value: "single"}, {Key: "repeatInterval", Value: bson.A{1}}},
+		{{Key: "name", Value: "b"}, {Key: "type", Value: "single"}, {Key: "repeatAt", Value: "foo"}},
+		{{Key: "name", Value: "good"}, {Key: "type", Value: "single"}, {Key: "repeatInterval", Value: "5 minutes"}},
+		{{Key: "name", Value: "once"}, {Key: "type", Value: "normal"}},
+		{{Key: "type", Value: "single"}, {Key: "repeatInterval", Value: "foo"}},
+		{{Key: "name", Value: bson.A{"a"}}, {Key: "type", Value: "single"}, {Key: "repeatInterval", Value: "foo"}},
+	} {
+		if _, err := db.Collection(mongoqueue.DefaultCollection).InsertOne(t.Context(), append(bson.D{{Key: "_id", Value: bson.ObjectID{11: byte(i)}}}, d...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bad, err := store.BadSchedules(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, b := range bad {
+		got = append(got, b.Job.Name)
+		report := b.Report("jobs")
+		if report.ID != b.Job.ID.Hex() || report.What != b.Problem.Error() || report.Collection != "jobs" || b.Job.Data.Type != 0 {
+			t.Errorf("the report is %+v of %+v", report, b.Job)
+		}
+	}
+	if strings.Join(got, " ") != "a b z" {
+		t.Errorf("bad schedules of %q", got)
+	}
+}
