@@ -136,8 +136,8 @@ func (r Resume) Fields() bson.D {
 	return fields
 }
 
-// Recurring reports whether repeatInterval or repeatAt holds anything but null
-// and empty text. What it holds may be nothing that repeats: see Schedule.
+// Recurring reports whether the job is to repeat, as Agenda decides it. Whether
+// it has a next run, and when, is the answer of Schedule.
 func (d *Document) Recurring() bool { return d.RepeatInterval != "" || d.RepeatAt != "" }
 
 // DecodeData decodes the payload into target. A null or missing payload

@@ -15,17 +15,10 @@ import (
 
 // Spec is what the document stores about its repetition.
 func (d *Document) Spec() schedule.Spec {
-	spec := schedule.Spec{
+	return schedule.Spec{
 		Interval: d.RepeatInterval, RepeatAt: d.RepeatAt, Timezone: d.RepeatTimezone,
 		Start: d.StartDate, End: d.EndDate, SkipDays: d.SkipDays,
 	}
-	if d.repetition.noInterval {
-		spec.Interval = ""
-	}
-	if d.repetition.noRepeatAt {
-		spec.RepeatAt = ""
-	}
-	return spec
 }
 
 // Schedule reads when the job repeats, as [schedule.ParseStored] does: every
@@ -36,8 +29,7 @@ func (d *Document) Spec() schedule.Spec {
 // whoever can change it; nil = nothing. The schedule is nil for a job that does
 // not repeat, and for one whose problem leaves it no next run.
 func (d *Document) Schedule(defaultZone *time.Location) (s *schedule.Schedule, problem error) {
-	spec := d.Spec()
-	if spec.Interval == "" && spec.RepeatAt == "" {
+	if !d.Recurring() {
 		return nil, nil
 	}
 	notes := d.repetition.notes
@@ -45,8 +37,8 @@ func (d *Document) Schedule(defaultZone *time.Location) (s *schedule.Schedule, p
 		notes = append(notes[:len(notes):len(notes)], fmt.Sprintf(
 			"skipDays %s: is the text of Agenda 4 and 5, which is not acted upon; store weekdays, such as [0, 6]", shortText(d.SkipDaysText)))
 	}
-	if field, is := d.repetition.decides(spec); is == "" {
-		s, problem = schedule.ParseStored(spec, defaultZone)
+	if field, is := d.decides(); is == "" {
+		s, problem = schedule.ParseStored(d.Spec(), defaultZone)
 	} else {
 		problem = fmt.Errorf("%s is %s, which no Agenda reads; the job has no next run", field, is)
 	}
@@ -59,40 +51,33 @@ func (d *Document) Schedule(defaultZone *time.Location) (s *schedule.Schedule, p
 	return s, errors.New(strings.Join(notes, "; "))
 }
 
+// decides names the field that the schedule is made of, and its type where no
+// Agenda reads that.
+func (d *Document) decides() (field, is string) {
+	if d.RepeatInterval != "" {
+		return "repeatInterval", d.repetition.intervalIs
+	}
+	return "repeatAt", d.repetition.repeatAtIs
+}
+
 // repetition is what is odd about the fields of a schedule as they are stored.
 type repetition struct {
 	notes []string // a sentence for each value that is not acted upon
-	// noInterval and noRepeatAt: the value is there, and JavaScript takes it
-	// for false, so that the job does not repeat by it.
-	noInterval, noRepeatAt bool
 	// What the two are, where no Agenda reads their type; "" = it does.
 	intervalIs, repeatAtIs string
 }
 
-// decides names the field that the schedule is made of, and its type where no
-// Agenda reads that.
-func (r *repetition) decides(spec schedule.Spec) (field, is string) {
-	if spec.Interval != "" {
-		return "repeatInterval", r.intervalIs
-	}
-	return "repeatAt", r.repeatAtIs
-}
-
-// decodeRepetition reads the fields that make a schedule. A value that is there
-// and is neither text nor a number is kept as the name of its type, so that the
-// job counts as recurring wherever the database's own conditions say so.
+// decodeRepetition reads the fields that make a schedule. What JavaScript takes
+// for false, such as "" and 0, is nothing, as in Agenda; a value that is neither
+// text nor a number is kept as the name of its type.
 func (d *Document) decodeRepetition(key string, v bson.RawValue) {
 	switch key {
 	case "repeatInterval":
-		d.RepeatInterval = textOrNumber(v)
-		d.repetition.noInterval, d.repetition.intervalIs = untrue(v), unreadable(v)
+		d.RepeatInterval, d.repetition.intervalIs = textOrNumber(v), unreadable(v)
 	case "repeatAt":
-		d.RepeatAt = textOrNumber(v)
-		d.repetition.noRepeatAt, d.repetition.repeatAtIs = untrue(v), unreadable(v)
+		d.RepeatAt, d.repetition.repeatAtIs = textOrNumber(v), unreadable(v)
 	case "repeatTimezone":
-		if !untrue(v) {
-			d.RepeatTimezone = textOrNumber(v)
-		}
+		d.RepeatTimezone = textOrNumber(v)
 	case "startDate":
 		d.StartDate = d.repetition.bound(key, v)
 	case "endDate":
@@ -179,18 +164,16 @@ func untrue(v bson.RawValue) bool {
 // textOrNumber is text as it stands, a number in decimal, nothing as "", and
 // anything else as the name of its type.
 func textOrNumber(v bson.RawValue) string {
+	if untrue(v) {
+		return ""
+	}
 	if text, ok := v.StringValueOK(); ok {
 		return text
 	}
 	if n, ok := numberOK(v); ok {
 		return strconv.FormatFloat(n, 'f', -1, 64)
 	}
-	switch v.Type {
-	case 0, bson.TypeNull, bson.TypeUndefined:
-		return ""
-	default:
-		return typeName(v)
-	}
+	return typeName(v)
 }
 
 // typeName says "a value of the type array".

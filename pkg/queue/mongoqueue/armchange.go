@@ -47,11 +47,14 @@ func contentChange(d *job.Document, r queue.Recurring) (change bson.D) {
 	return change
 }
 
-// moved is the next run under a schedule that changed. A tick that is due, and
-// that no worker has met yet, is owed by the old one: it stays due. A changed
-// distance counts on from the last run.
+// moved is the next run under a schedule that changed. What the old one owes
+// stays: a tick that is due and that no worker has met yet, and the next attempt
+// of a run that failed or was put off. A changed distance counts on from the
+// last run.
 func moved(d *job.Document, plan *schedule.Schedule, next, now time.Time) time.Time {
-	if due := !d.NextRunAt.IsZero() && !d.NextRunAt.After(now); due && !d.Disabled {
+	due := !d.NextRunAt.IsZero() && !d.NextRunAt.After(now)
+	attempt := d.Resume != nil && d.Resume.At.Equal(d.NextRunAt)
+	if (due || attempt) && !d.Disabled {
 		return d.NextRunAt
 	}
 	if _, ok := plan.Every(); !ok || d.LastRunAt.IsZero() {

@@ -24,13 +24,19 @@ func (s *Store) nextTick(document *job.Document, base, now time.Time) time.Time 
 	return next
 }
 
-// endedUnplanned is why a job that is to repeat has no next tick, although
-// neither its bounds nor a person ended it; "" = that is not so. Agenda 4 and 5
-// store it as the job's failReason, before they run it for the last time.
-func endedUnplanned(document *job.Document) string {
-	plan, problem := document.Schedule(nil)
-	if plan != nil || problem == nil {
-		return ""
+// failure is why a job fails with the end of a run. That can be its schedule: a
+// job that is to repeat, and has no next tick because none can be read, ends
+// with that reason however well it ran. Agenda 4 and 5 do the same.
+func failure(ending queue.Ending) (reason string, failed bool) {
+	if ending.Outcome == job.Retrying || ending.Outcome == job.Dead {
+		return ending.Error, true
 	}
-	return problem.Error()
+	if !ending.RunAgainAt.IsZero() || !ending.Lease.NextRunAt.IsZero() {
+		return "", false
+	}
+	plan, problem := ending.Lease.Job.Schedule(nil)
+	if plan != nil || problem == nil {
+		return "", false // it goes on, or was not to repeat, or its bounds ended it
+	}
+	return problem.Error(), true
 }

@@ -71,6 +71,9 @@ func TestStoredSchedulesGoOn(t *testing.T) {
 	if _, err := store.Record(t.Context(), endings); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := store.RecordRuns(t.Context(), endings); err != nil {
+		t.Fatal(err)
+	}
 	what := map[string]string{}
 	for _, problem := range problems.List() {
 		what[problem.ID] = problem.What
@@ -86,6 +89,12 @@ func TestStoredSchedulesGoOn(t *testing.T) {
 		}
 		if !document.NextRunAt.Equal(c.next) {
 			t.Errorf("%v: the next run is %s, want %s", c.fields, document.NextRunAt, c.next)
+		}
+		if ends := c.next.IsZero() && c.says != ""; document.Dead() != ends || ends && (!strings.Contains(document.FailReason, c.says) || document.FailCount != 1) {
+			t.Errorf("%v: dead is %t, for the reason %q", c.fields, document.Dead(), document.FailReason)
+		}
+		if runs, err := store.Runs(t.Context(), id, 10); err != nil || len(runs) != 1 || runs[0].Outcome != job.Succeeded {
+			t.Errorf("%v: the run itself did not succeed: %+v, %v", c.fields, runs, err)
 		}
 		if said := what[id.Hex()]; (said == "") != (c.says == "") || !strings.Contains(said, c.says) {
 			t.Errorf("%v: the problem is %q, want one that says %q", c.fields, said, c.says)

@@ -149,6 +149,25 @@ var recurringTests = map[string]func(*testing.T, *suite){
 		s.arm(everyFive, queue.ArmedMoved)
 		s.sameTime("a tick that is ahead moves", s.recurringJob().NextRunAt, firstTick.Add(5*time.Minute))
 	},
+	"a retry stays planned when the schedule moves": func(t *testing.T, s *suite) {
+		s.arm(everyFive, queue.ArmedCreated)
+		s.Clock.Advance(firstTick.Sub(Start))
+		again := firstTick.Add(time.Minute)
+		if err := s.record(queue.Ending{Lease: s.leaseOne("worker@w1", "r"), Outcome: job.Retrying, Error: "boom", RunAgainAt: again}); err != nil {
+			t.Fatal(err)
+		}
+		changed := everyFive
+		changed.Repeat.Interval = "0 9 * * *"
+		s.arm(changed, queue.ArmedMoved)
+		s.Clock.Advance(time.Minute)
+		lease := s.leaseOne("worker@w1", "r")
+		s.sameTime("tick", lease.Tick, firstTick)
+		if lease.Attempt != 2 {
+			t.Errorf("attempt %d, want 2", lease.Attempt)
+		}
+		s.succeed(lease)
+		s.sameTime("next tick", s.recurringJob().NextRunAt, time.Date(2024, 1, 18, 9, 0, 0, 0, time.UTC))
+	},
 	"a tick that passed while ticks were off does not become due": func(t *testing.T, s *suite) {
 		off := everyFive
 		off.Enabled = new(false)
