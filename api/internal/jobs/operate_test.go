@@ -72,7 +72,7 @@ func TestShowJobWithItsRuns(t *testing.T) {
 	document, _ := shown.JSON["job"].(map[string]any)
 	for key, want := range map[string]any{
 		"name": weekly, "type": "normal", "state": "failed", "dead": true, "cancelled": false, "failReason": "boom", "failCount": 1.0,
-		"nextRunAt": nil, "lockedAt": nil, "lockedBy": nil, "repeatInterval": nil, "repeatTimezone": nil, "repeat": nil,
+		"nextRunAt": nil, "lockedAt": nil, "lockedBy": nil, "repeatInterval": nil, "repeatTimezone": nil, "repeatAt": nil, "repeat": nil, "problem": nil,
 		"disabled": false, "priority": 0.0,
 	} {
 		if diff := cmp.Diff(want, document[key]); diff != "" {

@@ -39,7 +39,7 @@ func (s *Store) Arm(ctx context.Context, r queue.Recurring) (queue.Armed, error)
 
 // Unarmed implements queue.Producer.
 func (s *Store) Unarmed(ctx context.Context, recurring ...queue.Recurring) ([]queue.Recurring, error) {
-	existing, err := s.singles(ctx, recurring...)
+	existing, err := s.singles(ctx, anyData(recurring...), namesAsked(recurring)...)
 	if err != nil {
 		return nil, wrap(err, "look at the recurring jobs")
 	}
@@ -54,42 +54,22 @@ func (s *Store) Unarmed(ctx context.Context, recurring ...queue.Recurring) ([]qu
 	}), nil
 }
 
-// single is a recurring job, as it is stored and as it is understood.
-type single struct {
-	raw bson.Raw
-	*job.Document
-}
-
-// singles reads the one recurring job of each name: of doubles the oldest. What
-// only looks like one, such as a document with several names, is left out.
-func (s *Store) singles(ctx context.Context, recurring ...queue.Recurring) (map[string]*single, error) {
+func namesAsked(recurring []queue.Recurring) []string {
 	names := make([]string, len(recurring))
-	unread := bson.D{{Key: "result", Value: 0}}
 	for i, r := range recurring {
 		names[i] = r.Name
 	}
-	if !slices.ContainsFunc(recurring, func(r queue.Recurring) bool { return r.Data.Type != 0 }) {
-		unread = append(unread, bson.E{Key: "data", Value: 0})
-	}
-	cursor, err := s.jobs.Find(ctx, bson.D{{Key: "name", Value: in(names)}, {Key: "type", Value: string(job.Single)}},
-		options.Find().SetSort(keys("_id", 1)).SetProjection(unread))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = cursor.Close(ctx) }()
-	byName := make(map[string]*single, len(names))
-	for cursor.Next(ctx) {
-		d := &job.Document{}
-		if d.UnmarshalBSON(cursor.Current) == nil && d.Type == job.Single && byName[d.Name] == nil {
-			byName[d.Name] = &single{slices.Clone(cursor.Current), d}
-		}
-	}
-	return byName, cursor.Err()
+	return names
+}
+
+// anyData reports whether the payload is asked for.
+func anyData(recurring ...queue.Recurring) bool {
+	return slices.ContainsFunc(recurring, func(r queue.Recurring) bool { return r.Data.Type != 0 })
 }
 
 // tryArm answers "" when another process was faster.
 func (s *Store) tryArm(ctx context.Context, r queue.Recurring, plan *schedule.Schedule) (queue.Armed, error) {
-	existing, err := s.singles(ctx, r)
+	existing, err := s.singles(ctx, anyData(r), r.Name)
 	if err != nil {
 		return "", err
 	}

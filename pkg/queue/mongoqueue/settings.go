@@ -9,9 +9,6 @@ import (
 	"github.com/etrainer/backend/pkg/job"
 )
 
-// maxRecurring bounds the list of recurring jobs.
-const maxRecurring = 1000
-
 // readSettings reads the settings of a name. They may have been written by hand:
 // a key that cannot be read is a problem and counts as not set, and neither the
 // other keys nor the other names suffer. Only a pause that cannot be read counts

@@ -101,16 +101,11 @@ func (f fixture) tell() {
 // job is the recurring job as it stands; nil = none.
 func (f fixture) job() *job.Document {
 	f.Helper()
-	documents, err := f.store.Recurring(f.Context())
+	jobs, err := f.store.Singles(f.Context(), name)
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, d := range documents {
-		if d.Name == name {
-			return d
-		}
-	}
-	return nil
+	return jobs[name]
 }
 
 func (f fixture) await(what string, good func(*job.Document) bool) {
