@@ -43,9 +43,13 @@ func lease(t *testing.T, api *apitest.API, name string) *queue.Lease {
 
 func record(t *testing.T, api *apitest.API, ending queue.Ending) {
 	t.Helper()
-	results, err := api.Store.Record(t.Context(), []queue.Ending{ending})
+	endings := []queue.Ending{ending}
+	results, err := api.Store.Record(t.Context(), endings)
 	if err != nil || results[0] != nil {
 		t.Fatalf("record: %v, %v", results, err)
+	}
+	if dropped, err := api.Store.RecordRuns(t.Context(), endings); err != nil || dropped > 0 {
+		t.Fatalf("record the run: %d dropped, %v", dropped, err)
 	}
 }
 
