@@ -3,7 +3,6 @@ package job
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -67,24 +66,12 @@ func (d *Document) decodeField(key string, v bson.RawValue) {
 		}
 		d.absent &^= absentProgress
 	default:
-		d.decodeSchedule(key, v)
+		d.decodeOther(key, v)
 	}
 }
 
-func (d *Document) decodeSchedule(key string, v bson.RawValue) {
+func (d *Document) decodeOther(key string, v bson.RawValue) {
 	switch key {
-	case "repeatInterval":
-		d.RepeatInterval = textOrNumber(v)
-	case "repeatTimezone":
-		d.RepeatTimezone, _ = v.StringValueOK()
-	case "repeatAt":
-		d.RepeatAt, _ = v.StringValueOK()
-	case "startDate":
-		d.StartDate = dateOrMillis(v)
-	case "endDate":
-		d.EndDate = dateOrMillis(v)
-	case "skipDays":
-		d.SkipDays, d.SkipDaysText = skipDays(v)
 	case "disabled":
 		d.Disabled, _ = v.BooleanOK()
 	case "lastModifiedBy":
@@ -113,6 +100,8 @@ func (d *Document) decodeLease(key string, v bson.RawValue) {
 		d.LeaseDue, _ = v.TimeOK()
 	case "resume":
 		d.Resume = resume(v)
+	default:
+		d.decodeRepetition(key, v)
 	}
 }
 
@@ -182,44 +171,4 @@ func count(v bson.RawValue) int {
 		return 0
 	}
 	return int(min(max(n, 0), math.MaxInt32))
-}
-
-func textOrNumber(v bson.RawValue) string {
-	if n, ok := numberOK(v); ok {
-		return strconv.FormatFloat(n, 'f', -1, 64)
-	}
-	text, _ := v.StringValueOK()
-	return text
-}
-
-func dateOrMillis(v bson.RawValue) time.Time {
-	if t, ok := v.TimeOK(); ok {
-		return t
-	}
-	// Beyond these bounds a JavaScript Date is invalid as well.
-	if n, ok := numberOK(v); ok && math.Abs(n) <= 8.64e15 && n != 0 {
-		return time.UnixMilli(int64(n))
-	}
-	return time.Time{}
-}
-
-func skipDays(v bson.RawValue) ([]time.Weekday, string) {
-	if text, ok := v.StringValueOK(); ok {
-		return nil, text
-	}
-	array, ok := v.ArrayOK()
-	if !ok {
-		return nil, ""
-	}
-	values, err := array.Values()
-	if err != nil {
-		return nil, ""
-	}
-	var days []time.Weekday
-	for _, value := range values {
-		if n, ok := numberOK(value); ok && n >= 0 && n <= 6 && n == math.Trunc(n) {
-			days = append(days, time.Weekday(n))
-		}
-	}
-	return days, ""
 }

@@ -56,9 +56,11 @@ func decode(t testing.TB, fields ...bson.E) *job.Document {
 }
 
 // sameDocument compares what a document says: which of its null fields were
-// absent is left out, and so is the difference between null and nothing.
+// absent is left out, and so are its length and the difference between null and
+// nothing.
 var sameDocument = cmp.Options{
-	cmpopts.IgnoreUnexported(job.Document{}), cmpopts.IgnoreFields(job.Document{}, "Size"),
+	cmpopts.IgnoreUnexported(job.Document{}),
+	cmpopts.IgnoreFields(job.Document{}, "Size"),
 	cmp.Transformer("value", func(v bson.RawValue) [2]string {
 		if v.Type == 0 || v.Type == bson.TypeNull {
 			return [2]string{}

@@ -72,7 +72,8 @@ type Document struct {
 	// Size is the length of the decoded document in bytes.
 	Size int
 
-	absent fieldSet
+	absent     fieldSet
+	repetition repetition
 }
 
 // fieldSet remembers which of the fields that a finished run must leave as
@@ -135,7 +136,8 @@ func (r Resume) Fields() bson.D {
 	return fields
 }
 
-// Recurring reports whether a finished run leaves a next tick.
+// Recurring reports whether the job is to repeat, as Agenda decides it. Whether
+// it has a next run, and when, is the answer of Schedule.
 func (d *Document) Recurring() bool { return d.RepeatInterval != "" || d.RepeatAt != "" }
 
 // DecodeData decodes the payload into target. A null or missing payload

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -88,6 +89,29 @@ func FuzzData(f *testing.F) {
 		}
 		if second, err := json.Marshal(job.PlainValue(again)); err != nil || string(second) != string(rendered) {
 			t.Errorf("%q is rendered as %q, and after another turn as %q (%v)", text, rendered, second, err)
+		}
+	})
+}
+
+// FuzzRetry: whatever the settings hold, a delay is neither negative nor longer
+// than a year, and the attempts end.
+func FuzzRetry(f *testing.F) {
+	f.Add(4, int64(time.Second), 2.0, int64(time.Hour), 0.1, 1, 0.5)
+	f.Add(0, int64(math.MaxInt64), math.NaN(), int64(math.MaxInt64), math.NaN(), 1, 0.999)
+	f.Add(math.MaxInt, int64(math.MaxInt64), math.Inf(1), int64(math.MaxInt64), math.Inf(1), 3, 0.0)
+	f.Add(50, int64(-1), math.Inf(-1), int64(-1), math.Inf(-1), math.MinInt, 0.999)
+	f.Add(50, int64(1), 1e308, int64(1), -0.0, 49, 0.25)
+	f.Fuzz(func(t *testing.T, attempts int, delay int64, factor float64, maxDelay int64, jitter float64, attempt int, random float64) {
+		if !(random >= 0 && random < 1) {
+			t.Skip("random is a number in [0, 1)")
+		}
+		r := job.Retry{MaxAttempts: attempts, Delay: time.Duration(delay), Factor: factor, MaxDelay: time.Duration(maxDelay), Jitter: jitter}
+		d, again := r.Next(attempt, random)
+		if d < 0 || d > job.LongestDelay || maxDelay > 0 && d > time.Duration(maxDelay) {
+			t.Fatalf("%+v after attempt %d: %s", r, attempt, d)
+		}
+		if most := r.WithDefaults().MaxAttempts; again != (attempt < most) {
+			t.Fatalf("%+v: again after attempt %d is %t", r, attempt, again)
 		}
 	})
 }

@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// LongestDelay bounds every delay before a retry, whatever a Retry says. Settings
+// are written by hand as well, and a date beyond all dates would be now.
+const LongestDelay = 365 * 24 * time.Hour
+
 // The defaults of a Retry.
 const (
 	DefaultMaxAttempts = 4
@@ -14,7 +18,8 @@ const (
 	DefaultJitter      = 0.1
 )
 
-// WithDefaults fills the fields that are zero.
+// WithDefaults fills the fields that are zero, or no number, and brings the others
+// within their bounds.
 func (r Retry) WithDefaults() Retry {
 	if r.MaxAttempts <= 0 {
 		r.MaxAttempts = DefaultMaxAttempts
@@ -22,13 +27,14 @@ func (r Retry) WithDefaults() Retry {
 	if r.Delay <= 0 {
 		r.Delay = DefaultRetryDelay
 	}
-	if r.Factor <= 0 {
+	if !(r.Factor > 0) { // nor is NaN
 		r.Factor = DefaultRetryFactor
 	}
 	if r.MaxDelay <= 0 {
 		r.MaxDelay = DefaultMaxDelay
 	}
-	if r.Jitter == 0 {
+	r.MaxDelay = min(r.MaxDelay, LongestDelay)
+	if r.Jitter == 0 || math.IsNaN(r.Jitter) {
 		r.Jitter = DefaultJitter
 	}
 	r.Jitter = math.Min(math.Max(r.Jitter, 0), 1)
@@ -43,8 +49,8 @@ func (r Retry) Next(attempt int, random float64) (delay time.Duration, ok bool) 
 	if attempt >= r.MaxAttempts {
 		return 0, false
 	}
-	exact := float64(r.Delay) * math.Pow(r.Factor, float64(max(attempt, 1)-1))
-	exact = math.Min(exact, float64(r.MaxDelay))
+	most := float64(r.MaxDelay)
+	exact := min(float64(r.Delay)*math.Pow(r.Factor, float64(max(attempt, 1)-1)), most)
 	exact *= 1 + r.Jitter*(2*random-1)
-	return time.Duration(math.Min(exact, float64(r.MaxDelay))), true
+	return time.Duration(min(exact, most)), true
 }

@@ -20,6 +20,14 @@ const (
 	OverlapAllow OverlapPolicy = "allow" // each tick is a run of its own, side by side
 )
 
+// Known reports whether the policy is one of those above, or the default.
+func (p MissedPolicy) Known() bool {
+	return p == "" || p == MissedOnce || p == MissedSkip || p == MissedAll
+}
+
+// Known reports whether the policy is one of those above, or the default.
+func (p OverlapPolicy) Known() bool { return p == "" || p == OverlapSkip || p == OverlapAllow }
+
 // MissedGrace is how late a tick may start and still count as on time.
 const MissedGrace = time.Minute
 
@@ -47,7 +55,8 @@ type Settings struct {
 	ChangedAt   time.Time     `bson:"changedAt,omitempty"`
 	// Schedule overrides when a recurring job runs; nil = as the program says.
 	Schedule *ScheduleOverride `bson:"schedule,omitempty"`
-	// Problems are keys, set by hand, that cannot be read; they count as absent.
+	// Problems are sentences about keys, set by hand, that cannot be read. They
+	// count as not set, but for paused, which counts as set.
 	Problems []string `bson:"-"`
 }
 

@@ -57,12 +57,17 @@ type Receipt struct {
 	Created bool // false: an existing job was found (unique, idempotency key)
 }
 
-// Recurring asks for the one recurring job of a name.
+// Recurring asks for the one recurring job of a name. What it leaves open stays
+// as it is on a job that exists already: a Node process may have set it.
 type Recurring struct {
-	Name     string
-	Data     bson.RawValue
-	Priority float64
-	Repeat   schedule.Spec
+	Name string
+	// Data is the payload; the zero value leaves it open, and an explicit
+	// BSON null takes it away. A new job has none then.
+	Data bson.RawValue
+	// Priority nil leaves it open; a new job has job.PriorityNormal then.
+	Priority *float64
+	// Repeat is the whole schedule, bounds and days to skip included.
+	Repeat schedule.Spec
 	// Enabled switches the ticks on or off; nil leaves the job's flag as it
 	// is. Switched on again, the job waits for its next tick.
 	Enabled *bool
@@ -249,7 +254,9 @@ type Producer interface {
 	Enqueue(ctx context.Context, requests ...Request) ([]Receipt, error)
 	// Arm creates or updates the one recurring job of a name. It never wipes
 	// history, never unlocks a running job, and never moves a schedule that
-	// did not change; any number of concurrent calls make one job.
+	// did not change. A tick that is due when the schedule moves stays due. Any
+	// number of concurrent calls make one job. ErrConflict: a document that
+	// somebody changed by hand is in the way; the text says which and the mend.
 	Arm(ctx context.Context, recurring Recurring) (Armed, error)
 	// Unarmed returns those for which Arm has something to do or to say, in
 	// one command: nearly always none.

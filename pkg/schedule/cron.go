@@ -14,6 +14,7 @@ type cron struct {
 	dayOfWeek            set  // 0 Sunday to 6 Saturday
 	lastDayOfWeek        set  // 5L: the last Friday of the month
 	nth                  int  // 1#2: the second Monday of the month; 0 = every one
+	nthOfAll             bool // nth holds for days of the month as well: of a stored document
 	anyDayOfMonth        bool // the field is * or ?: it restricts nothing
 	anyDayOfWeek         bool
 }
@@ -71,6 +72,9 @@ func (c *cron) next(after time.Time, loc *time.Location) (time.Time, bool) {
 // restricted either is enough, as in every cron.
 func (c *cron) matchesDay(date time.Time) bool {
 	byMonth, byWeek := c.matchesDayOfMonth(date), c.matchesDayOfWeek(date)
+	if c.nthOfAll && (date.Day()+6)/7 != c.nth {
+		return false
+	}
 	switch {
 	case c.anyDayOfWeek:
 		return byMonth
@@ -105,9 +109,9 @@ func (c *cron) everyHour() bool { return c.hour.size() == 24 }
 //
 // A schedule with fixed hours runs once for each time it names: a time that the
 // clocks skip runs after the gap, a time that they show twice runs at the first
-// showing. As in Agenda, which parses the expression afresh for each run, this
-// is undone for a search that starts inside the change itself: after the gap
-// the skipped times are over, and within the second showing they come again.
+// showing. For a search that starts after the gap the skipped times are over.
+// One that starts within the second showing does not find the first one's times
+// again: the run that asks may be a late one of just that time.
 func (c *cron) firstOn(day civilDay, after int64, loc *time.Location) (int64, bool) {
 	shown := 0 // wall clock up to which the day's times have been shown
 	var previous stretch
@@ -118,8 +122,8 @@ func (c *cron) firstOn(day civilDay, after int64, loc *time.Location) (int64, bo
 		}
 		from, until := part.wall(part.start), part.wall(part.end)
 		best, found := int64(0), false
-		if !c.everyHour() && !inChange {
-			if from > shown {
+		if !c.everyHour() {
+			if from > shown && !inChange {
 				best, found = c.firstSkipped(gap{from: shown, until: from, before: previous.offset, after: part})
 			}
 			from = max(from, shown)

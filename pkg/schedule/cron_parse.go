@@ -203,6 +203,9 @@ func (field cronField) parseRange(body string, stepped bool) (low, high int, f *
 		return field.min, field.max, nil
 	}
 	first, second, ranged := strings.Cut(body, "-")
+	if first == "" && ranged {
+		return 0, 0, faultf(`write a value such as "5", or a range such as "0-5"`, "has a minus sign without a value in front")
+	}
 	if low, f = field.value(first); f != nil {
 		return 0, 0, f
 	}
@@ -254,7 +257,7 @@ func (field cronField) notAValue(text string) *fault {
 
 // looksLikeCron reports whether a text was meant as a cron expression, so that
 // it is refused in those terms. It has five or six fields, each of which starts
-// like a cron field, or it starts with @ or *.
+// like a cron field (or with a minus sign), or it starts with @ or *.
 func looksLikeCron(text string) bool {
 	atoms := strings.Fields(text)
 	if len(atoms) > 0 && strings.ContainsAny(atoms[0][:1], "@*") {
@@ -264,7 +267,7 @@ func looksLikeCron(text string) bool {
 		return false
 	}
 	for _, atom := range atoms[:3] {
-		if !strings.ContainsAny(atom[:1], "0123456789*?LH") {
+		if !strings.ContainsAny(atom[:1], "0123456789*?LH-") {
 			return false
 		}
 	}

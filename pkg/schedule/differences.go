@@ -67,6 +67,15 @@ var intervalDifferences = []Difference{
 	{"repeatInterval", "1/2 hour", "every hour", Refused, fraction},
 	{"repeatInterval", "two and a half hours", "every 2 hours", Refused, fraction},
 	{"repeatInterval", "one point one zero seconds", "every 1.01 seconds", Refused, fraction},
+	{"repeatInterval", "1 and 1/2 hours", "every hour", Refused, fraction},
+	{"repeatInterval", "3 minutes ago", "every 3 minutes", Refused, dropped},
+	{"repeatInterval", "one million seconds", "every 1000000 seconds, which is right", Refused, "number words are read below a thousand: above it most are misread there, and nobody remembers which"},
+	{"repeatInterval", "5_minutes", "every 5 minutes, which is right", Refused, "an unusual character more likely means damaged text; parts are separated by spaces, commas, + or &"},
+	{"repeatInterval", "* * * * * * monday", "every 0 ms: not cron, but it contains the unit day", Refused, hotLoop},
+	{"repeatInterval", "0 25 * * monday", "every 0 ms: not cron, but it contains the unit day", Refused, hotLoop},
+	{"repeatInterval", "-5 * * * monday", "every -5 days: not cron, but it contains the unit day", Refused, hotLoop},
+	{"repeatInterval", "0, 12, *, *, monday", "every 0 ms: not cron, but it contains the unit day", Refused, hotLoop},
+	{"repeatInterval", "0 0 1,1 * monday", "every 0 ms: not cron, but it contains the unit day", Refused, hotLoop},
 	{"repeatInterval", "0x10", "every 16 ms", Refused, "nobody writes milliseconds in base 16; more likely the text is damaged"},
 	{"repeatInterval", "300 years", "every 300 years", Refused, "longer than 292 years, which a time.Duration holds"},
 	{"repeatInterval", "H * * * *", "a minute drawn at random for each run", Refused, "the distance between two runs is then random too"},
@@ -92,11 +101,13 @@ var repeatAtDifferences = []Difference{
 }
 
 var zoneDifferences = []Difference{
+	{"repeatTimezone", "", "null: no zone has that name", "as if none were given", "nothing is no name, and the job would end"},
 	{"repeatTimezone", "local", "the zone of the process", Refused, "the answer would depend on the machine"},
 	{"repeatTimezone", "UTC+25", "25 hours ahead of UTC", Refused, "no clock is set to it; more likely the text is damaged"},
 	{"repeatTimezone", "Australia/Lord_Howe", "throws or skips the day when clocks move by half an hour", "02:00, which is skipped, runs at 02:30; a repeated time runs once", "a job must not stop for a clock change"},
 	{"repeatTimezone", "Pacific/Chatham", "loses ticks and hours when clocks change at 02:45", "02:50, which is skipped, runs at 03:50; hourly jobs run each hour", "a job must not stop for a clock change"},
 	{"repeatTimezone", "America/Nuuk", "skips the day on which 23:00 becomes 00:00", "23:30, which is skipped, runs at 00:30; the rest of the day runs", "a job must not stop for a clock change"},
 	{"repeatTimezone", "Antarctica/Troll", "runs twice when two hours are repeated", "runs once", "a repeated time runs once in every other zone"},
+	{"repeatTimezone", "America/New_York", "01:30 runs again after a run that came late, in the second hour from 01:00 of the night that has two", "the next day", "a repeated time runs once, also when its run comes late or is repeated"},
 	{"repeatTimezone", "America/Havana", "runs at the second 00:30 of the night that has two, and loses an hour of \"* * * * 0\"", "runs at the first; the hour runs", "a repeated time runs at its first showing in every other zone"},
 }

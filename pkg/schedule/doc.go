@@ -12,10 +12,13 @@
 //   - phrases as date.js 0.3.3 reads them (phrase_parse.go), and dates as
 //     JavaScript does (when_instant.go).
 //
-// Where Agenda's answer is a defect, such as an endless loop or nonsense taken
-// for now, the text is refused or read rightly; [Differences] lists each case
-// with its reason. A refusal is a [*SyntaxError]: one sentence that names the
-// field, the text, the fault and the mend.
+// Two readers share these grammars. [Parse] is for what is asked for now: where
+// Agenda's answer is a defect, such as an endless loop or nonsense taken for
+// now, the text is refused or read rightly; [Differences] lists each case with
+// its reason. A refusal is a [*SyntaxError]: one sentence that names the field,
+// the text, the fault and the mend. [ParseStored] is for documents that are in
+// the queue: what Parse refuses goes on at Agenda's own rhythm, where it has one
+// (stored.go and its neighbours), and is reported as a problem.
 //
 // Texts are bounded (MaxTextBytes), and so is the work for each, whatever they
 // say. Programs that run where no time zone database is installed import

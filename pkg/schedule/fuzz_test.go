@@ -95,11 +95,67 @@ func FuzzWhen(f *testing.F) {
 				t.Fatalf("%q is %s, read again %s, %v", text, written, again, err)
 			}
 		}
-		if next, err := schedule.RepeatAt(text, tableNow, zone); err == nil && !next.After(tableNow) {
-			t.Fatalf("%q repeats at %s", text, next)
+		if s, err := schedule.Parse(schedule.Spec{RepeatAt: text}, zone); err == nil {
+			if next, ok := s.Next(tableNow); ok && !next.After(tableNow) {
+				t.Fatalf("%q repeats at %s", text, next)
+			}
 		}
 		if took := time.Since(started); took > allowedTime {
 			t.Fatalf("%q took %s", text, took)
+		}
+	})
+}
+
+// FuzzStored: whatever a document holds, its job does not loop, and only what
+// Parse refuses is a problem.
+func FuzzStored(f *testing.F) {
+	for _, d := range schedule.Differences {
+		f.Add(d.Input, "", d.Input, int64(0), int64(0), uint8(0))
+	}
+	f.Add("H H * * *", "", "UTC+25", int64(1<<62), int64(-1<<62), uint8(127))
+	f.Add("", "15th of march at 5pm", "Mars/Base", int64(253402300799999), int64(0), uint8(3))
+	f.Add("0 0 * * 0,7", "9am", "local", int64(0), int64(8.64e15), uint8(64))
+	berlin := mustZone(f, "Europe/Berlin")
+	f.Fuzz(func(t *testing.T, interval, at, zone string, start, end int64, skip uint8) {
+		spec := schedule.Spec{Interval: interval, RepeatAt: at, Timezone: zone}
+		if start != 0 {
+			spec.Start = time.UnixMilli(start)
+		}
+		if end != 0 {
+			spec.End = time.UnixMilli(end)
+		}
+		for day := range time.Weekday(7) {
+			if skip>>day&1 == 1 {
+				spec.SkipDays = append(spec.SkipDays, day)
+			}
+		}
+		started := time.Now()
+		s, problem := schedule.ParseStored(spec, berlin)
+		if _, refused := schedule.Parse(spec, berlin); (refused == nil) != (problem == nil) {
+			t.Fatalf("%+v: the problem is %v, and Parse says %v", spec, problem, refused)
+		}
+		if s == nil {
+			if problem == nil {
+				t.Fatalf("%+v: neither a schedule nor a problem", spec)
+			}
+			return
+		}
+		last := tableNow
+		for range 3 {
+			next, ok := s.NextRun(last, time.Time{}, last)
+			if !ok {
+				break
+			}
+			if !next.After(last) {
+				t.Fatalf("%+v: %s follows %s", spec, next, last)
+			}
+			last = next
+		}
+		if s.Describe() == "" {
+			t.Fatalf("%+v is not described", spec)
+		}
+		if took := time.Since(started); took > allowedTime {
+			t.Fatalf("%+v took %s", spec, took)
 		}
 	})
 }

@@ -112,6 +112,9 @@ func (r nextRunRow) listedAs() (field, input string) {
 	if text, ok := r.Input.SkipDays.(string); ok {
 		return "skipDays", text
 	}
+	if r.ID == "nr-146" { // the second showing of an hour
+		return "repeatTimezone", r.Input.RepeatTimezone
+	}
 	if r.Input.RepeatAt != "" {
 		return "repeatAt", r.Input.RepeatAt
 	}
@@ -123,6 +126,7 @@ func (r nextRunRow) listedAs() (field, input string) {
 var rightNextRuns = map[string]string{
 	"nr-119": "2024-01-18T06:30:00.456Z", // 15:30 in Tokyo
 	"nr-137": "2024-01-22T09:00:00.000Z", // tomorrow is a skipped Saturday
+	"nr-146": "2024-11-04T06:30:00.000Z", // not a second time in the night that has two
 	"nr-148": "2024-01-18T09:00:00.456Z",
 	"nr-149": "2024-01-18T09:00:00.457Z",
 	"nr-151": "2024-01-18T09:00:00.000Z",

@@ -230,10 +230,14 @@ func (p *phrase) recurs() bool {
 	return p.kind == phraseDay && !p.past() && p.sense != senseThis && p.day != dayDate
 }
 
-// nextAfter returns the next time, strictly after an instant, that a recurring
-// phrase names.
+// nextAfter returns the next time, strictly after an instant, that a phrase
+// names: of one that does not recur the only time, while it is ahead.
 func (p *phrase) nextAfter(after time.Time, loc *time.Location) (time.Time, bool) {
 	now := after.In(loc)
+	if !p.recurs() { // of a document that is stored already
+		t, f := p.resolve(now)
+		return t, f == nil && t.After(now)
+	}
 	if p.kind == phraseDistance {
 		t := p.placeDistance(now)
 		return t, t.After(now)

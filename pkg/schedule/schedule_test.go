@@ -97,8 +97,12 @@ func TestClockChanges(t *testing.T) {
 			[]string{"11-03 01:30:00 -04:00", "11-04 01:30:00 -05:00"},
 		},
 		{
-			"fold, search from inside the second showing: again", "30 1 * * *", "America/New_York", "2024-11-03T06:05:00Z",
-			[]string{"11-03 01:30:00 -05:00", "11-04 01:30:00 -05:00"},
+			"fold, search from inside the second showing, as a late run asks: not again", "30 1 * * *", "America/New_York", "2024-11-03T06:05:00Z",
+			[]string{"11-04 01:30:00 -05:00", "11-05 01:30:00 -05:00"},
+		},
+		{
+			"fold, every hour, search from inside the second showing: it comes", "30 * * * *", "America/New_York", "2024-11-03T06:05:00Z",
+			[]string{"11-03 01:30:00 -05:00", "11-03 02:30:00 -05:00"},
 		},
 		{
 			"fold, every hour: both", "0 * * * *", "America/New_York", "2024-11-03T04:30:00Z",
@@ -199,6 +203,8 @@ func TestRefusals(t *testing.T) {
 		{"0 0 0 1 1 * 2025", "7 cron fields"},
 		{"1,,2 * * * *", "empty value"},
 		{"*-5 * * * *", "not a value"},
+		{"-5 * * * *", "the minute field \"-5\" has a minus sign"},
+		{"0 -1 * * *", "the hour field \"-1\" has a minus sign"},
 		{"@weekdays", `write "0 0 * * 1-5"`},
 		{"@midnight", "not a cron alias"},
 		{"5 Minutes", "lower case"},

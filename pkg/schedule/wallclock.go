@@ -46,6 +46,9 @@ const farthest = 16 * 60 * 60
 // every year for 365 days long, and on 31 December of a leap year names an end
 // that is already over.
 func stretches(day civilDay, loc *time.Location) []stretch {
+	if fixed := offsetAt(int64(day), loc); fixed > farthest || fixed < -farthest { // UTC+25, of a stored document
+		return []stretch{{day: day, offset: fixed, start: int64(day) - fixed, end: int64(day) - fixed + daySeconds}}
+	}
 	earliest, latest := int64(day)-farthest, int64(day)+daySeconds+farthest
 	before, after := offsetAt(earliest, loc), offsetAt(latest, loc)
 	change := latest

@@ -1,6 +1,8 @@
 package schedule
 
 import (
+	"math"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -11,7 +13,7 @@ import (
 //     one ("2024-02-01 09:00"); a date alone is midnight UTC; the other forms of
 //     JavaScript's Date that name a year ("Feb 1, 2024 09:00", "02/01/2024",
 //     month first, "Thu, 01 Feb 2024 09:00:00 GMT");
-//   - epoch milliseconds: "1706778000000";
+//   - epoch milliseconds: "1706778000000" ([ParseWhenNumber] reads a number);
 //   - a phrase of date.js 0.3.3: "now", "in 5 minutes", "2 days from now at 9am",
 //     "tomorrow at noon", "next monday at 9am", "15th of march at 5pm", "an hour
 //     ago". Like there, a phrase keeps the milliseconds of now, a time of day
@@ -28,6 +30,17 @@ func ParseWhen(text string, now time.Time, zone *time.Location) (time.Time, erro
 		return time.Time{}, f.in("when", text)
 	}
 	return t, nil
+}
+
+// ParseWhenNumber reads the time of a single run that is given as a number: epoch
+// milliseconds, as far as JavaScript's dates go and without their fraction. It
+// is refused with a *SyntaxError beyond.
+func ParseWhenNumber(milliseconds float64) (time.Time, error) {
+	if !(math.Abs(milliseconds) <= lastMillisecond) { // which NaN is not, either
+		f := faultf("send epoch milliseconds", "is beyond the times that can be stored")
+		return time.Time{}, f.in("when", strconv.FormatFloat(milliseconds, 'g', -1, 64))
+	}
+	return time.UnixMilli(int64(milliseconds)), nil
 }
 
 func parseWhen(text string, now time.Time, zone *time.Location) (time.Time, *fault) {
@@ -68,29 +81,12 @@ func refuseRepetition(text string) *fault {
 	return nil
 }
 
-// RepeatAt returns the next instant, strictly after another, at which a phrase
-// holds on the clocks of zone: the repeatAt of Node documents. The phrase is a
-// time of day ("3:30pm", "noon"), a weekday with or without one ("monday at
-// 9am") or a distance ("5 minutes"); what happens once ("tomorrow", a date) is
-// refused with a *SyntaxError.
+// parseRecurringPhrase reads the repeatAt of a Node document: a time of day
+// ("3:30pm", "noon"), a weekday with or without one ("monday at 9am") or a
+// distance ("5 minutes"). What happens once ("yesterday", a date) is refused.
 //
 // Agenda evaluates the phrase in the zone of its process and can answer with a
 // moment already past or with none at all; see [Differences].
-func RepeatAt(text string, after time.Time, zone *time.Location) (time.Time, error) {
-	p, f := parseRecurringPhrase(text)
-	if f != nil {
-		return time.Time{}, f.in("repeatAt", text)
-	}
-	if zone == nil {
-		zone = time.UTC
-	}
-	t, ok := p.nextAfter(after, zone)
-	if !ok {
-		return time.Time{}, faultf("", "has no time after %s", after.UTC().Format(time.RFC3339)).in("repeatAt", text)
-	}
-	return t, nil
-}
-
 func parseRecurringPhrase(text string) (*phrase, *fault) {
 	if f := tooLong(text); f != nil {
 		return nil, f

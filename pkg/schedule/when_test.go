@@ -2,6 +2,7 @@ package schedule_test
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,29 @@ func TestMonthsAndYears(t *testing.T) {
 		got, err := schedule.ParseWhen(tt.text, instant(t, tt.now), time.UTC)
 		if err != nil || !got.Equal(instant(t, tt.want)) {
 			t.Errorf("%q at %s: got %v, %v; want %s", tt.text, tt.now, got, err, tt.want)
+		}
+	}
+}
+
+func TestParseWhenNumber(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[float64]string{
+		0: "1970-01-01T00:00:00Z", -1: "1969-12-31T23:59:59.999Z", 1706778000000: "2024-02-01T09:00:00Z", 1706778000000.9: "2024-02-01T09:00:00Z",
+		-0.5: "1970-01-01T00:00:00Z",
+	} {
+		if got, err := schedule.ParseWhenNumber(number); err != nil || !got.Equal(instant(t, want)) {
+			t.Errorf("%f: got %v, %v; want %s", number, got, err, want)
+		}
+	}
+	for _, number := range []float64{8.64e15 + 1, -8.7e15, math.NaN(), math.Inf(1), math.Inf(-1), 1e300} {
+		var syntax *schedule.SyntaxError
+		if _, err := schedule.ParseWhenNumber(number); !errors.As(err, &syntax) || syntax.Field != "when" {
+			t.Errorf("%f: got %v, want a SyntaxError", number, err)
+		}
+	}
+	for _, edge := range []float64{8.64e15, -8.64e15} {
+		if got, err := schedule.ParseWhenNumber(edge); err != nil || float64(got.UnixMilli()) != edge {
+			t.Errorf("%f: got %v, %v", edge, got, err)
 		}
 	}
 }

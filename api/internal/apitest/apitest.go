@@ -40,6 +40,7 @@ import (
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
+	"github.com/etrainer/backend/pkg/schedule"
 	"github.com/etrainer/backend/pkg/wake"
 )
 
@@ -115,7 +116,7 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	zone, err := time.LoadLocation(catalog.DefaultZone)
+	zone, err := schedule.ParseZone(catalog.DefaultZone)
 	if err != nil {
 		t.Fatal(err)
 	}

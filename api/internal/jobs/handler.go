@@ -22,7 +22,8 @@ type Store interface {
 	queue.Inspector
 	Delete(ctx context.Context, id bson.ObjectID) error
 	Settings(ctx context.Context) (map[string]job.Settings, error)
-	Recurring(ctx context.Context) ([]*job.Document, error)
+	Singles(ctx context.Context, names ...string) (map[string]*job.Document, error)
+	BadSchedules(ctx context.Context) ([]queue.BadSchedule, error)
 	Collection() string
 	Now() time.Time
 }

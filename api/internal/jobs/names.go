@@ -23,6 +23,7 @@ type nameView struct {
 	Concurrency int         `json:"concurrency"` // at once over all workers; 0 = no limit
 	ChangedBy   *string     `json:"changedBy"`
 	ChangedAt   web.Instant `json:"changedAt"`
+	Problems    []string    `json:"problems"` // settings that cannot be read, in sentences
 }
 
 type worker struct {
@@ -61,7 +62,7 @@ func (h *Handler) known(ctx context.Context) (map[string]*nameView, error) {
 	known := map[string]*nameView{}
 	view := func(name string) *nameView {
 		if known[name] == nil {
-			known[name] = &nameView{Name: name, Workers: []worker{}}
+			known[name] = &nameView{Name: name, Workers: []worker{}, Problems: []string{}}
 		}
 		return known[name]
 	}
@@ -69,7 +70,7 @@ func (h *Handler) known(ctx context.Context) (map[string]*nameView, error) {
 		definition, _ := h.catalog.Lookup(name)
 		v := view(name)
 		v.Description = textOrNull(definition.Description)
-		v.Repeat = h.repeat(&job.Document{RepeatInterval: definition.Repeat.Interval, RepeatTimezone: definition.Repeat.Timezone})
+		v.Repeat, _ = h.repeat(&job.Document{RepeatInterval: definition.Repeat.Interval, RepeatTimezone: definition.Repeat.Timezone})
 	}
 	for _, instance := range live(instances, h.store.Now()) {
 		for name, limit := range instance.Names {
@@ -81,6 +82,10 @@ func (h *Handler) known(ctx context.Context) (map[string]*nameView, error) {
 		v := view(name)
 		v.Paused, v.Concurrency = s.Paused, s.Concurrency
 		v.ChangedBy, v.ChangedAt = textOrNull(s.ChangedBy), web.Instant(s.ChangedAt)
+		v.Problems = append(v.Problems, s.Problems...)
+		if s.Schedule != nil && s.Schedule.Problem != "" {
+			v.Problems = append(v.Problems, s.Schedule.Problem)
+		}
 	}
 	return known, nil
 }

@@ -43,9 +43,13 @@ func lease(t *testing.T, api *apitest.API, name string) *queue.Lease {
 
 func record(t *testing.T, api *apitest.API, ending queue.Ending) {
 	t.Helper()
-	results, err := api.Store.Record(t.Context(), []queue.Ending{ending})
+	endings := []queue.Ending{ending}
+	results, err := api.Store.Record(t.Context(), endings)
 	if err != nil || results[0] != nil {
 		t.Fatalf("record: %v, %v", results, err)
+	}
+	if dropped, err := api.Store.RecordRuns(t.Context(), endings); err != nil || dropped > 0 {
+		t.Fatalf("record the run: %d dropped, %v", dropped, err)
 	}
 }
 
@@ -72,7 +76,7 @@ func TestShowJobWithItsRuns(t *testing.T) {
 	document, _ := shown.JSON["job"].(map[string]any)
 	for key, want := range map[string]any{
 		"name": weekly, "type": "normal", "state": "failed", "dead": true, "cancelled": false, "failReason": "boom", "failCount": 1.0,
-		"nextRunAt": nil, "lockedAt": nil, "lockedBy": nil, "repeatInterval": nil, "repeatTimezone": nil, "repeat": nil,
+		"nextRunAt": nil, "lockedAt": nil, "lockedBy": nil, "repeatInterval": nil, "repeatTimezone": nil, "repeatAt": nil, "repeat": nil, "problem": nil,
 		"disabled": false, "priority": 0.0,
 	} {
 		if diff := cmp.Diff(want, document[key]); diff != "" {

@@ -149,19 +149,17 @@ func (b scheduleBody) when() (queue.Option, error) {
 			return nil, errs.Invalid("when", "when is empty; %s", mend)
 		}
 	case b.When[0] == '-' || '0' <= b.When[0] && b.When[0] <= '9':
-		milliseconds, err := number.Float64()
-		if err != nil || math.Abs(milliseconds) > maxInstant {
+		milliseconds, _ := number.Float64() // one that is too large for a float64 is infinite
+		at, err := schedule.ParseWhenNumber(milliseconds)
+		if err != nil {
 			return nil, errs.Invalid("when", "when %s is beyond the times that can be stored; send epoch milliseconds", shorten(string(b.When)))
 		}
-		return queue.At(time.UnixMilli(int64(milliseconds))), nil
+		return queue.At(at), nil
 	default:
 		return nil, errs.Invalid("when", "when must be text or a number, not %s; %s", web.KindOf(b.When), mend)
 	}
 	return queue.When(text, zone), nil
 }
-
-// maxInstant is the last millisecond of a JavaScript Date.
-const maxInstant = 8.64e15
 
 // zone reads the time zone; nil = the configured one.
 func (b scheduleBody) zone() (*time.Location, error) {

@@ -53,6 +53,20 @@ type lastRun struct {
 
 type schedulesReply struct {
 	Data []scheduleView `json:"data"`
+	// Problems are recurring jobs in the database, also of names that only a
+	// Node process knows, whose stored schedule is not read as it stands.
+	Problems []scheduleProblem `json:"problems"`
+}
+
+// scheduleProblem is a stored schedule that has one.
+type scheduleProblem struct {
+	JobID          string      `json:"jobId"`
+	Name           string      `json:"name"`
+	RepeatInterval *string     `json:"repeatInterval"`
+	RepeatAt       *string     `json:"repeatAt"`
+	RepeatTimezone *string     `json:"repeatTimezone"`
+	NextRunAt      web.Instant `json:"nextRunAt"` // null: it does not run any more
+	Problem        string      `json:"problem"`
 }
 
 type timesReply struct {
@@ -66,7 +80,18 @@ func (h *Handler) schedules(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return web.JSON(c, http.StatusOK, schedulesReply{Data: views})
+	bad, err := h.store.BadSchedules(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	reply := schedulesReply{Data: views, Problems: make([]scheduleProblem, len(bad))}
+	for i, b := range bad {
+		reply.Problems[i] = scheduleProblem{
+			JobID: b.Job.ID.Hex(), Name: b.Job.Name, RepeatInterval: textOrNull(b.Job.RepeatInterval), RepeatAt: textOrNull(b.Job.RepeatAt),
+			RepeatTimezone: textOrNull(b.Job.RepeatTimezone), NextRunAt: web.Instant(b.Job.NextRunAt), Problem: b.Problem.Error(),
+		}
+	}
+	return web.JSON(c, http.StatusOK, reply)
 }
 
 // getSchedule shows one of them.
@@ -93,108 +118,6 @@ func (h *Handler) recurring(c *gin.Context) (catalog.Definition, error) {
 		errs.Newf(errs.NotFound, "name %q is no recurring job; use one of: %s", shorten(name), strings.Join(names, ", ")))
 }
 
-// timesBody is what can be set. null and absent stand for what the program
-// says, or in a PATCH absent for what was set before.
-type timesBody struct {
-	Interval *string `json:"interval"`
-	Timezone *string `json:"timezone"`
-	Enabled  *bool   `json:"enabled"`
-}
-
-// putSchedule replaces what was set.
-func (h *Handler) putSchedule(c *gin.Context) error {
-	return h.changeSchedule(c, false)
-}
-
-// patchSchedule changes the fields that are given.
-func (h *Handler) patchSchedule(c *gin.Context) error {
-	return h.changeSchedule(c, true)
-}
-
-func (h *Handler) changeSchedule(c *gin.Context, keep bool) error {
-	definition, err := h.recurring(c)
-	if err != nil {
-		return err
-	}
-	body, err := web.Decode[timesBody](c)
-	if err != nil {
-		return err
-	}
-	before, err := h.override(c.Request.Context(), definition.Name)
-	if err != nil {
-		return err
-	}
-	set := job.ScheduleOverride{}
-	switch {
-	case keep && before.Problem == "":
-		set = before
-	case before.Enabled != nil: // absent means on, and the job may be off
-		set.Enabled = new(true)
-	}
-	if body.Interval == nil && body.Timezone == nil && body.Enabled == nil {
-		return errs.Invalid("interval", "nothing is to be changed; give interval, timezone or enabled, or DELETE to go back to the default")
-	}
-	body.apply(&set)
-	if _, err := definition.Schedule(&set, h.store.Now()); err != nil {
-		return errs.Invalid(body.field(), "%s", err)
-	}
-	return h.storeSchedule(c, definition, &set, "Schedule changed")
-}
-
-// field is the one that a refusal is most likely about.
-func (b timesBody) field() string {
-	if b.Interval == nil {
-		return "timezone"
-	}
-	return "interval"
-}
-
-func (b timesBody) apply(set *job.ScheduleOverride) {
-	if b.Interval != nil {
-		set.Interval = strings.TrimSpace(*b.Interval)
-	}
-	if b.Timezone != nil {
-		set.Timezone = strings.TrimSpace(*b.Timezone)
-	}
-	if b.Enabled != nil {
-		set.Enabled = b.Enabled
-	}
-}
-
-// deleteSchedule goes back to what the program says. A job that was switched off
-// has to be switched on, which the record must say.
-func (h *Handler) deleteSchedule(c *gin.Context) error {
-	definition, err := h.recurring(c)
-	if err != nil {
-		return err
-	}
-	before, err := h.override(c.Request.Context(), definition.Name)
-	if err != nil {
-		return err
-	}
-	set := &job.ScheduleOverride{} // empty, and yet it says who changed it and when
-	if before.Enabled != nil {
-		set.Enabled = new(true)
-	}
-	return h.storeSchedule(c, definition, set, "Schedule is the default again")
-}
-
-func (h *Handler) override(ctx context.Context, name string) (job.ScheduleOverride, error) {
-	settings, err := h.store.Settings(ctx)
-	if err != nil || settings[name].Schedule == nil {
-		return job.ScheduleOverride{}, err
-	}
-	return *settings[name].Schedule, nil
-}
-
-func (h *Handler) storeSchedule(c *gin.Context, definition catalog.Definition, set *job.ScheduleOverride, message string) error {
-	set.ChangedBy = actor(c)
-	if err := h.client.ChangeSchedule(c.Request.Context(), definition.Name, set); err != nil {
-		return err
-	}
-	return h.replySchedule(c, message, definition)
-}
-
 func (h *Handler) replySchedule(c *gin.Context, message string, definition catalog.Definition) error {
 	views, err := h.viewSchedules(c.Request.Context(), []catalog.Definition{definition})
 	if err != nil {
@@ -208,15 +131,13 @@ func (h *Handler) viewSchedules(ctx context.Context, definitions []catalog.Defin
 	if err != nil {
 		return nil, err
 	}
-	documents, err := h.store.Recurring(ctx)
+	names := make([]string, len(definitions))
+	for i, d := range definitions {
+		names[i] = d.Name
+	}
+	armed, err := h.store.Singles(ctx, names...)
 	if err != nil {
 		return nil, err
-	}
-	armed := map[string]*job.Document{}
-	for _, document := range documents {
-		if document.Type == job.Single && armed[document.Name] == nil {
-			armed[document.Name] = document
-		}
 	}
 	views := make([]scheduleView, len(definitions))
 	for i, d := range definitions {
@@ -233,12 +154,10 @@ func (h *Handler) viewSchedule(d catalog.Definition, settings job.Settings, docu
 		Enabled: true, Paused: settings.Paused, Next: []web.Instant{}, Last: viewLast(document),
 	}
 	spec, err := d.Schedule(settings.Schedule, h.store.Now())
-	if err != nil {
-		view.Problem = textOrNull(err.Error())
-		if document != nil {
-			spec = schedule.Spec{Interval: document.RepeatInterval, Timezone: document.RepeatTimezone}
-		}
+	if err != nil && document != nil {
+		spec = document.Spec()
 	}
+	view.Problem = problemOf(err, document)
 	if document != nil {
 		view.Enabled = !document.Disabled
 	}
@@ -250,8 +169,8 @@ func (h *Handler) viewSchedule(d catalog.Definition, settings job.Settings, docu
 		}
 	}
 	view.Interval, view.Timezone = spec.Interval, spec.Timezone
-	parsed, err := schedule.Parse(spec, h.zone)
-	if err != nil {
+	parsed, _ := schedule.ParseStored(spec, h.zone)
+	if parsed == nil {
 		return view
 	}
 	view.Words = textOrNull(parsed.Describe())
@@ -261,6 +180,21 @@ func (h *Handler) viewSchedule(d catalog.Definition, settings job.Settings, docu
 		}
 	}
 	return view
+}
+
+// problemOf is what is wrong with the settings, and with what is stored on the
+// job until a worker puts that right.
+func problemOf(settings error, document *job.Document) *string {
+	if settings != nil {
+		return textOrNull(settings.Error())
+	}
+	if document == nil {
+		return nil
+	}
+	if _, stored := document.Schedule(nil); stored != nil {
+		return textOrNull(stored.Error())
+	}
+	return nil
 }
 
 func viewLast(d *job.Document) *lastRun {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -94,5 +95,52 @@ func TestScheduleNonsense(t *testing.T) {
 	byHand := api.Get(t, streaksPath, token)
 	if problem, _ := byHand.At("schedule", "problem").(string); byHand.Status != http.StatusOK || !strings.Contains(problem, "set it anew") || byHand.At("schedule", "interval") != "0 0 * * *" {
 		t.Errorf("set by hand: %d %s", byHand.Status, byHand.Text)
+	}
+}
+
+// TestStoredProblems are shown wherever the job, its schedule or its name is.
+func TestStoredProblems(t *testing.T) {
+	t.Parallel()
+	db := mongotest.Database(t)
+	api := apitest.Start(t, db, apitest.Options{})
+	token := api.Token(t, "admin@example.com")
+	foreign := bson.NewObjectID()
+	for collection, documents := range map[string][]any{
+		"agendaJobs": {
+			bson.M{"_id": foreign, "name": "foreign", "type": "normal", "repeatInterval": "two and a half hours", "nextRunAt": time.Now().Add(time.Hour)},
+			bson.M{"name": "ended", "type": "single", "repeatAt": "mon at 9am", "nextRunAt": nil},
+			bson.M{"name": "update user streaks", "type": "single", "repeatInterval": "0 0 * * *", "repeatTimezone": "Asia/Ho_Chi_Minh", "skipDays": "2 days"},
+			bson.M{"name": "good", "type": "single", "repeatInterval": "5 minutes"},
+		},
+		"agendaSettings": {bson.M{"_id": "foreign", "paused": "yes", "schedule": "soon"}},
+	} {
+		if _, err := db.Collection(collection).InsertMany(t.Context(), documents); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const goesOn, ended = "the job goes on as Agenda reads it, every 2 hours", "the job has no next run"
+
+	job := api.Get(t, jobsRoute+"/"+foreign.Hex(), token)
+	if problem, _ := job.At("job", "problem").(string); !strings.Contains(problem, goesOn) || job.At("job", "repeat") != "every 2 hours" {
+		t.Errorf("the job: %s", job.Text)
+	}
+	list := api.Get(t, jobsRoute+"?name=ended", token)
+	if !strings.Contains(list.Text, ended) || !strings.Contains(list.Text, `"repeatAt":"mon at 9am"`) {
+		t.Errorf("the list: %s", list.Text)
+	}
+	if good := api.Get(t, jobsRoute+"?name=good", token); !strings.Contains(good.Text, `"problem":null`) {
+		t.Errorf("a good one: %s", good.Text)
+	}
+	schedules := api.Get(t, jobsRoute+"/schedules", token)
+	problems, _ := schedules.JSON["problems"].([]any)
+	if len(problems) != 3 || !strings.Contains(schedules.Text, goesOn) || !strings.Contains(schedules.Text, ended) {
+		t.Errorf("the schedules: %v", problems)
+	}
+	if streaks := api.Get(t, streaksPath, token); !strings.Contains(streaks.Text, `skipDays \"2 days\"`) {
+		t.Errorf("one schedule: %s", streaks.Text)
+	}
+	names := api.Get(t, jobsRoute+"/names", token)
+	if !strings.Contains(names.Text, "the name is held as if it were true") || !strings.Contains(names.Text, "the stored schedule") {
+		t.Errorf("the names: %s", names.Text)
 	}
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/etrainer/backend/api/internal/web"
 	"github.com/etrainer/backend/pkg/job"
-	"github.com/etrainer/backend/pkg/schedule"
 )
 
 // jobView is a job as operators see it. Times that are not set are null.
@@ -30,7 +29,9 @@ type jobView struct {
 
 	RepeatInterval *string  `json:"repeatInterval"`
 	RepeatTimezone *string  `json:"repeatTimezone"`
-	Repeat         *string  `json:"repeat"` // the schedule in words
+	RepeatAt       *string  `json:"repeatAt"`
+	Repeat         *string  `json:"repeat"`  // the schedule in words
+	Problem        *string  `json:"problem"` // what is wrong with the schedule as it is stored
 	Disabled       bool     `json:"disabled"`
 	Progress       *float64 `json:"progress"`
 }
@@ -43,29 +44,27 @@ func (h *Handler) view(d *job.Document) jobView {
 		NextRunAt: web.Instant(d.NextRunAt), LockedAt: web.Instant(d.LockedAt),
 		LastRunAt: web.Instant(d.LastRunAt), LastFinishedAt: web.Instant(d.LastFinishedAt),
 		FailedAt: web.Instant(d.FailedAt), FailReason: textOrNull(d.FailReason), FailCount: d.FailCount,
-		RepeatInterval: textOrNull(d.RepeatInterval), RepeatTimezone: textOrNull(d.RepeatTimezone),
-		Repeat: h.repeat(d), Disabled: d.Disabled, Progress: d.Progress,
+		RepeatInterval: textOrNull(d.RepeatInterval), RepeatTimezone: textOrNull(d.RepeatTimezone), RepeatAt: textOrNull(d.RepeatAt),
+		Disabled: d.Disabled, Progress: d.Progress,
 	}
+	view.Repeat, view.Problem = h.repeat(d)
 	if !d.LockedAt.IsZero() {
 		view.LockedBy = textOrNull(d.LastModifiedBy)
 	}
 	return view
 }
 
-// repeat puts the schedule of a recurring job into words; nil when there is
-// none, or when it cannot be read.
-func (h *Handler) repeat(d *job.Document) *string {
-	if !d.Recurring() {
-		return nil
+// repeat puts the schedule of a recurring job into words, and what is wrong with
+// it; each is nil where there is none.
+func (h *Handler) repeat(d *job.Document) (words, problem *string) {
+	parsed, err := d.Schedule(h.zone)
+	if parsed != nil {
+		words = textOrNull(parsed.Describe())
 	}
-	parsed, err := schedule.Parse(schedule.Spec{
-		Interval: d.RepeatInterval, RepeatAt: d.RepeatAt, Timezone: d.RepeatTimezone,
-		Start: d.StartDate, End: d.EndDate, SkipDays: d.SkipDays,
-	}, h.zone)
 	if err != nil {
-		return nil
+		problem = textOrNull(err.Error())
 	}
-	return textOrNull(parsed.Describe())
+	return words, problem
 }
 
 // runView is one run of a job.

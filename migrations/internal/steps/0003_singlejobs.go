@@ -24,9 +24,10 @@ const archive = "schema_archive"
 //
 // The rule: of the documents of one name, the one that ran last is kept, with
 // its history (of several that never ran, the oldest). Its next run becomes the
-// latest that any of them has, since an earlier one is a tick that a duplicate
-// has run already; if none has one, it stays without. The others go into the
-// collection schema_archive, and stay there on the way back.
+// earliest that any of them has and that none has run already, and never comes
+// later than its own schedule has it: a duplicate that somebody put off to the
+// year 9999 must not stop the job. If none has a next run, it stays without. The
+// others go into the collection schema_archive, and stay there on the way back.
 //
 // A document that a Node process is running now is not touched: the step stops
 // and asks to stop the process.
@@ -52,22 +53,17 @@ func singleJobs(recurring []catalog.Definition) migrate.Step {
 }
 
 func merge(target migrate.Target, jobs *mongo.Collection, name string, group []stored) migrate.Action {
-	kept := slices.MaxFunc(group, func(a, b stored) int { // of equals, the first
-		return latest(a.LastRunAt, a.LastFinishedAt).Compare(latest(b.LastRunAt, b.LastFinishedAt))
-	})
-	var next time.Time
-	for _, d := range group {
-		next = latest(next, d.NextRunAt)
-	}
+	kept := ranLast(group)
+	next := pendingTick(target, kept, group)
 	why := "which ran last"
-	if latest(kept.LastRunAt, kept.LastFinishedAt).IsZero() {
+	if kept.ran().IsZero() {
 		why = "the oldest, since none has run"
 	}
-	text := fmt.Sprintf("merge %d documents of %q into %s, %s; ", len(group), name, kept.ID.Hex(), why)
+	text := fmt.Sprintf("merge %d documents of %q into %s, %s; ", len(group), name, kept.shownID(), why)
 	if next.IsZero() {
 		text += "none has a next run"
 	} else {
-		text += "the next run is the latest, " + next.Format(time.RFC3339)
+		text += "the next run is at " + next.UTC().Format(time.RFC3339) + ", the earliest that none has run"
 	}
 	return migrate.Action{
 		Collection: jobs.Name(), Text: text + "; the others go to " + archive, Documents: len(group) - 1,
@@ -75,14 +71,14 @@ func merge(target migrate.Target, jobs *mongo.Collection, name string, group []s
 			for _, d := range group {
 				if d.running(target.Now()) {
 					return fmt.Errorf("%s is running since %s: stop the Node processes, or wait until its lock is ten minutes old, and run migrate up again",
-						d.ID.Hex(), d.LockedAt.Format(time.RFC3339))
+						d.shownID(), d.LockedAt.Format(time.RFC3339))
 				}
 			}
 			if err := keep(ctx, jobs, kept, next); err != nil {
 				return err
 			}
 			for _, d := range group {
-				if d.ID != kept.ID {
+				if !d.is(kept) {
 					if err := archiveOne(ctx, target, jobs, d); err != nil {
 						return err
 					}
@@ -93,9 +89,38 @@ func merge(target migrate.Target, jobs *mongo.Collection, name string, group []s
 	}
 }
 
+// ranLast is the document that merging keeps; of equals, the first.
+func ranLast(group []stored) stored {
+	return slices.MaxFunc(group, func(a, b stored) int { return a.ran().Compare(b.ran()) })
+}
+
+// pendingTick is the next run of the document that is kept.
+func pendingTick(target migrate.Target, kept stored, group []stored) time.Time {
+	var ran, next time.Time
+	planned := false
+	for _, d := range group {
+		ran = latest(ran, d.LastRunAt)
+		planned = planned || !d.NextRunAt.IsZero()
+	}
+	for _, d := range group {
+		if d.NextRunAt.After(ran) && (next.IsZero() || d.NextRunAt.Before(next)) {
+			next = d.NextRunAt
+		}
+	}
+	plan, _ := kept.Schedule(target.NodeZone)
+	if plan == nil || !planned {
+		return next
+	}
+	own, ok := plan.Next(latest(ran, target.Now()))
+	if ok && (next.IsZero() || next.After(own)) {
+		return own
+	}
+	return next
+}
+
 // errTouched means that a Node process is at work.
 func errTouched(d stored) error {
-	return fmt.Errorf("%s was changed by another process meanwhile: stop the Node processes, and run migrate up again", d.ID.Hex())
+	return fmt.Errorf("%s was changed by another process meanwhile: stop the Node processes, and run migrate up again", d.shownID())
 }
 
 func keep(ctx context.Context, jobs *mongo.Collection, kept stored, next time.Time) error {
@@ -120,11 +145,11 @@ func archiveOne(ctx context.Context, target migrate.Target, jobs *mongo.Collecti
 		{Key: "document", Value: d.raw},
 	}), options.UpdateOne().SetUpsert(true))
 	if err != nil {
-		return fmt.Errorf("archive %s: %w", d.ID.Hex(), err)
+		return fmt.Errorf("archive %s: %w", d.shownID(), err)
 	}
 	result, err := jobs.DeleteOne(ctx, d.unchanged())
 	if err != nil {
-		return fmt.Errorf("remove %s: %w", d.ID.Hex(), err)
+		return fmt.Errorf("remove %s: %w", d.shownID(), err)
 	}
 	if result.DeletedCount == 0 {
 		return errTouched(d)

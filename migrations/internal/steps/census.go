@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -17,13 +18,18 @@ type census struct {
 	pending, finished, foreignRecurring int
 	locked, nameless, badDate           int
 	dialects                            []string // what only some versions of Agenda write
+	badSchedules                        []string // a sentence for each, of whichever name
+	badSchedulesMore                    int      // those that are not listed
 }
+
+// maxBadSchedules bounds how many are listed.
+const maxBadSchedules = 50
 
 // censusFields keeps payloads and results off the wire.
 var censusFields = bson.D{{Key: "data", Value: 0}, {Key: "result", Value: 0}}
 
 // takeCensus streams the job collection once.
-func takeCensus(ctx context.Context, jobs *mongo.Collection, ours []string) (census, error) {
+func takeCensus(ctx context.Context, jobs *mongo.Collection, ours []string, zone *time.Location) (census, error) {
 	var c census
 	cursor, err := jobs.Find(ctx, bson.D{}, options.Find().SetProjection(censusFields))
 	if err != nil {
@@ -38,6 +44,7 @@ func takeCensus(ctx context.Context, jobs *mongo.Collection, ours []string) (cen
 			continue
 		}
 		c.add(document, cursor.Current, ours)
+		c.addSchedule(stored{cursor.Current, document}, zone)
 		for _, dialect := range dialectsOf(document, cursor.Current) {
 			dialects[dialect]++
 		}
@@ -64,6 +71,19 @@ func (c *census) add(d *job.Document, raw bson.Raw, ours []string) {
 		c.finished++
 	default:
 		c.pending++
+	}
+}
+
+// addSchedule tells what is wrong with a stored schedule: jobs of every name may
+// be run here one day, and Agenda says nothing.
+func (c *census) addSchedule(s stored, zone *time.Location) {
+	_, problem := s.Schedule(zone)
+	switch {
+	case problem == nil:
+	case len(c.badSchedules) == maxBadSchedules:
+		c.badSchedulesMore++
+	default:
+		c.badSchedules = append(c.badSchedules, fmt.Sprintf("%q (%s): %s", s.Name, s.shownID(), problem))
 	}
 }
 

@@ -20,6 +20,20 @@ type stored struct {
 	*job.Document
 }
 
+// ran is when the job ran last.
+func (s stored) ran() time.Time { return latest(s.LastRunAt, s.LastFinishedAt) }
+
+// is reports whether two are one document.
+func (s stored) is(other stored) bool { return s.raw.Lookup("_id").Equal(other.raw.Lookup("_id")) }
+
+// shownID is the _id in words; Agenda's are ObjectIds.
+func (s stored) shownID() string {
+	if id := s.raw.Lookup("_id"); id.Type != bson.TypeObjectID {
+		return id.String()
+	}
+	return s.ID.Hex()
+}
+
 // recurringJobs reads the recurring documents by name, oldest first: type
 // single, as every() makes them, and for names of the catalogue also others
 // with a repeatInterval, as repeatEvery() makes them at each start of a Node

@@ -149,8 +149,16 @@ func TestANodeCollectionIsTakenOver(t *testing.T) {
 func arm(t *testing.T, queues *mongoqueue.Store) map[string]queue.Armed {
 	t.Helper()
 	armed := map[string]queue.Armed{}
+	settings, err := queues.Settings(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, d := range catalog.ETrainer(zone).Recurring() {
-		how, err := queues.Arm(t.Context(), queue.Recurring{Name: d.Name, Priority: d.Priority, Repeat: d.Repeat})
+		repeat, err := d.Schedule(settings[d.Name].Schedule, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		how, err := queues.Arm(t.Context(), queue.Recurring{Name: d.Name, Repeat: repeat})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +212,7 @@ func TestThePlanSaysItAndChangesNothing(t *testing.T) {
 	}
 	words := strings.Join(migrate.Words(plan), "\n")
 	for _, want := range []string{
-		`merge 2 documents of "generate weekly reports" into 000000000000000000000002, which ran last; the next run is the latest, 2024-01-15T08:00:00Z`,
+		`merge 2 documents of "generate weekly reports" into 000000000000000000000002, which ran last; the next run is at 2024-01-15T08:00:00Z, the earliest that none has run`,
 		"moves to 2024-01-15T01:00:00Z, which is due at once",
 		"1 one-off jobs that are planned are kept",
 		"1 recurring jobs of other names are kept",

@@ -140,17 +140,6 @@ func (s *Store) ChangeSchedule(ctx context.Context, name string, schedule *job.S
 	return wrap(err, "change a schedule")
 }
 
-// Recurring returns the jobs that repeat, of whichever process, by name.
-func (s *Store) Recurring(ctx context.Context) ([]*job.Document, error) {
-	cursor, err := s.jobs.Find(ctx, bson.D{{Key: "repeatInterval", Value: bson.D{{Key: "$gt", Value: ""}}}},
-		options.Find().SetSort(keys("name", 1, "_id", 1)).SetLimit(maxRecurring))
-	if err != nil {
-		return nil, fmt.Errorf("find recurring jobs: %w", err)
-	}
-	documents, err := documentsOf(ctx, cursor)
-	return documents, wrap(err, "read recurring jobs")
-}
-
 // Pause implements queue.Controller.
 func (s *Store) Pause(ctx context.Context, name, by string) error {
 	return s.pause(ctx, name, by, true)

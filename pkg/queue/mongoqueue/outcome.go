@@ -41,16 +41,14 @@ func outcomeUpdate(ending queue.Ending) bson.D {
 	if lease.Ahead {
 		fields = append(fields, bson.E{Key: "lastRunAt", Value: job.Date(lease.StartedAt)})
 	}
-	switch ending.Outcome {
-	case job.Retrying, job.Dead:
+	switch reason, failed := failure(ending); {
+	case failed:
 		fields = append(fields,
 			bson.E{Key: "failedAt", Value: finished}, // Agendash 2-4 tells failure by equality with lastFinishedAt
-			bson.E{Key: "failReason", Value: ending.Error},
+			bson.E{Key: "failReason", Value: reason},
 			bson.E{Key: "failCount", Value: job.Number(float64(document.FailCount + 1))})
-	default:
-		if document.FailCount > 0 && ending.Outcome == job.Succeeded {
-			fields = append(fields, bson.E{Key: "failCount", Value: int32(0)})
-		}
+	case document.FailCount > 0 && ending.Outcome == job.Succeeded:
+		fields = append(fields, bson.E{Key: "failCount", Value: int32(0)})
 	}
 	unset := leaseFields(document.Resume != nil && ending.RunAgainAt.IsZero())
 	if !ending.RunAgainAt.IsZero() {

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/schedule"
@@ -99,6 +101,95 @@ var recurringTests = map[string]func(*testing.T, *suite){
 		}
 		wait.Wait()
 		s.recurringJob()
+	},
+	"arming leaves open what it is not asked for": func(t *testing.T, s *suite) {
+		full := everyFive
+		full.Data, full.Priority = data(s, map[string]any{"dryRun": true}), new(job.PriorityHigh)
+		s.arm(full, queue.ArmedCreated)
+		same := func(what string, payload string, priority float64) {
+			t.Helper()
+			got := s.recurringJob()
+			if text, err := got.DataJSON(); err != nil || string(text) != payload || got.Priority != priority {
+				t.Errorf("%s: data %s, priority %v (%v); want %s, %v", what, text, got.Priority, err, payload, priority)
+			}
+		}
+		s.arm(everyFive, queue.ArmedUnchanged)
+		other := everyFive
+		other.Name, other.Data = "other", full.Data
+		if unarmed, err := s.Store.Unarmed(s.ctx(), everyFive, other); err != nil || len(unarmed) != 1 || unarmed[0].Name != "other" {
+			t.Errorf("Unarmed beside one that has data: %+v, %v", unarmed, err)
+		}
+		changed := everyFive
+		changed.Repeat.Interval = "0 9 * * *"
+		s.arm(changed, queue.ArmedMoved)
+		same("neither is asked for", `{"dryRun":true}`, job.PriorityHigh)
+		changed.Priority = new(job.PriorityNormal)
+		s.arm(changed, queue.ArmedUpdated)
+		same("a priority of 0 is asked for", `{"dryRun":true}`, job.PriorityNormal)
+		changed.Data = data(s, bson.D{{Key: "dryRun", Value: false}})
+		s.arm(changed, queue.ArmedUpdated)
+		same("data are asked for", `{"dryRun":false}`, job.PriorityNormal)
+		changed.Data = bson.RawValue{Type: bson.TypeNull}
+		s.arm(changed, queue.ArmedUpdated)
+		same("no data are asked for", "null", job.PriorityNormal)
+		s.arm(changed, queue.ArmedUnchanged)
+	},
+	"a due tick stays due when the schedule moves": func(t *testing.T, s *suite) {
+		s.arm(everyFive, queue.ArmedCreated)
+		s.Clock.Advance(firstTick.Sub(Start))
+		changed := everyFive
+		changed.Repeat.Interval = "0 9 * * *"
+		s.arm(changed, queue.ArmedMoved)
+		s.arm(everyFive, queue.ArmedMoved) // another release, with another idea
+		s.arm(changed, queue.ArmedMoved)
+		lease := s.leaseOne("worker@w1", "r")
+		s.sameTime("tick", lease.Tick, firstTick)
+		s.succeed(lease)
+		s.sameTime("next tick", s.recurringJob().NextRunAt, time.Date(2024, 1, 18, 9, 0, 0, 0, time.UTC))
+		s.arm(everyFive, queue.ArmedMoved)
+		s.sameTime("a tick that is ahead moves", s.recurringJob().NextRunAt, firstTick.Add(5*time.Minute))
+	},
+	"a retry stays planned when the schedule moves": func(t *testing.T, s *suite) {
+		s.arm(everyFive, queue.ArmedCreated)
+		s.Clock.Advance(firstTick.Sub(Start))
+		again := firstTick.Add(time.Minute)
+		if err := s.record(queue.Ending{Lease: s.leaseOne("worker@w1", "r"), Outcome: job.Retrying, Error: "boom", RunAgainAt: again}); err != nil {
+			t.Fatal(err)
+		}
+		changed := everyFive
+		changed.Repeat.Interval = "0 9 * * *"
+		s.arm(changed, queue.ArmedMoved)
+		s.Clock.Advance(time.Minute)
+		lease := s.leaseOne("worker@w1", "r")
+		s.sameTime("tick", lease.Tick, firstTick)
+		if lease.Attempt != 2 {
+			t.Errorf("attempt %d, want 2", lease.Attempt)
+		}
+		s.succeed(lease)
+		s.sameTime("next tick", s.recurringJob().NextRunAt, time.Date(2024, 1, 18, 9, 0, 0, 0, time.UTC))
+	},
+	"a tick that passed while ticks were off does not become due": func(t *testing.T, s *suite) {
+		off := everyFive
+		off.Enabled = new(false)
+		s.arm(off, queue.ArmedCreated)
+		s.Clock.Advance(time.Hour)
+		on := everyFive
+		on.Enabled, on.Repeat.Interval = new(true), "0 9 * * *"
+		s.arm(on, queue.ArmedEnabled)
+		s.sameTime("next tick", s.recurringJob().NextRunAt, time.Date(2024, 1, 18, 9, 0, 0, 0, time.UTC))
+	},
+	"a moved distance counts on from the last run, within its bounds": func(t *testing.T, s *suite) {
+		hourly := everyFive
+		hourly.Repeat.Interval = "1 hour"
+		s.arm(hourly, queue.ArmedCreated)
+		s.succeed(s.leaseOne("worker@w1", "r"))
+		s.Clock.Advance(time.Minute)
+		hourly.Repeat.Interval = "2 hours"
+		s.arm(hourly, queue.ArmedMoved)
+		s.sameTime("next tick", s.recurringJob().NextRunAt, Start.Add(2*time.Hour))
+		hourly.Repeat.End = Start.Add(time.Hour)
+		s.arm(hourly, queue.ArmedMoved)
+		s.sameTime("after its end", s.recurringJob().NextRunAt, time.Time{})
 	},
 	"a run plans the next tick and keeps the lock": func(t *testing.T, s *suite) {
 		s.arm(everyFive, queue.ArmedCreated)

@@ -14,6 +14,7 @@ import (
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/pkg/redis"
 	"github.com/etrainer/backend/pkg/runner"
@@ -118,11 +119,13 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	if err != nil {
 		host = "unknown"
 	}
+	problems := queue.NewProblems(clock.Now, p.log)
 	store := mongoqueue.New(db, mongoqueue.Options{
-		Collection: p.cfg.Collection, Now: clock.Now, Zone: p.cfg.Zone(), RunRetention: p.cfg.RunRetention, Log: p.log,
+		Collection: p.cfg.Collection, Now: clock.Now, Zone: p.cfg.Zone(), RunRetention: p.cfg.RunRetention, Log: p.log, Problems: problems,
 	})
+	registry := mongofleet.New(db, clock.Now)
 	options := runner.Options{
-		Store: store, Settings: store, Registry: patient{mongofleet.New(db, clock.Now), p.log}, Now: clock.Now,
+		Store: store, Settings: store, Registry: patient{registry, p.log}, Now: clock.Now,
 		Handlers: p.handlers(client, clock, store),
 		Slots:    p.cfg.Slots, PerName: p.cfg.PerName, PollInterval: time.Duration(p.cfg.PollInterval), IdleInterval: p.cfg.IdleInterval,
 		Host: host, PID: os.Getpid(), Version: version.Version, Parent: p.child.Status, Log: p.log, Metrics: runner.NewMetrics(p.metrics),
@@ -145,7 +148,8 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	parts.Add("runner", running)
 	p.metrics.MustRegister(client.Collector(), backlog.New(store, namesOf(options.Handlers), nil, p.log))
 	parts.Add("scheduler", scheduler.New(scheduler.Options{
-		Store: store, Jobs: catalog.ETrainer(p.cfg.Timezone), Subscriber: settings, Log: p.log,
+		Store: store, Jobs: catalog.ETrainer(p.cfg.Timezone), Subscriber: settings, Busy: func() bool { return running.InFlight() > 0 },
+		Fleet: registry, Self: running.Instance, Problems: problems, Registerer: p.metrics, Log: p.log,
 	}))
 	parts.Add("backup watch", backupwatch.New(backupwatch.Options{
 		Database: db.Name(), Open: p.cfg.Backup.Open, Registerer: p.metrics, Log: p.log,

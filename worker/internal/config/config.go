@@ -14,6 +14,7 @@ import (
 	"github.com/etrainer/backend/pkg/push/expo"
 	"github.com/etrainer/backend/pkg/push/fcm"
 	"github.com/etrainer/backend/pkg/redis"
+	"github.com/etrainer/backend/pkg/schedule"
 	"github.com/etrainer/backend/pkg/supervise"
 	"github.com/etrainer/backend/worker/internal/backup/backupenv"
 )
@@ -54,7 +55,7 @@ type Config struct {
 
 // Zone is Timezone, loaded; UTC when it is none, which Validate reports.
 func (c Config) Zone() *time.Location {
-	zone, err := time.LoadLocation(c.Timezone)
+	zone, err := schedule.ParseZone(c.Timezone)
 	if err != nil {
 		return time.UTC
 	}
@@ -116,7 +117,7 @@ func (c Config) checkPush() error {
 }
 
 func (c Config) checkZone() error {
-	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "" {
+	if _, err := schedule.ParseZone(c.Timezone); err != nil {
 		return config.Problem{Variable: "JOBS_TIMEZONE", Value: c.Timezone, Fault: "is not a known time zone", Mend: "set it to an IANA name such as Asia/Ho_Chi_Minh"}
 	}
 	return nil

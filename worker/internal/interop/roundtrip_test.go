@@ -28,7 +28,7 @@ func TestNodeSavesOurDocument(t *testing.T) {
 			Start: time.Now().Add(time.Hour), End: time.Now().AddDate(1, 0, 0), SkipDays: []time.Weekday{time.Sunday, time.Saturday},
 		}
 		spec.Start, spec.End = spec.Start.Truncate(time.Millisecond).UTC(), spec.End.Truncate(time.Millisecond).UTC()
-		recurring := queue.Recurring{Name: "recurring", Priority: job.PriorityLow, Repeat: spec}
+		recurring := queue.Recurring{Name: "recurring", Priority: new(job.PriorityLow), Repeat: spec}
 		if _, err := store.Arm(t.Context(), recurring); err != nil {
 			t.Fatal(err)
 		}

@@ -52,7 +52,7 @@ func newCommand(now func() time.Time) *cobra.Command {
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	group.AddCommand(nextCommand(now), whenCommand(now))
+	group.AddCommand(takesMinus(nextCommand(now)), takesMinus(whenCommand(now)))
 	return group
 }
 

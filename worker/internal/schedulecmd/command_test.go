@@ -116,6 +116,27 @@ func TestJSON(t *testing.T) {
 			`{"next":[],"error":"--timezone \"Mars/Phobos\": is not a known time zone; write an IANA name such as \"Asia/Ho_Chi_Minh\" or an offset such as \"UTC+7\""}`, true,
 		},
 		{
+			"minus sign in a cron field",
+			[]string{"next", "-5 * * * *", "--json"},
+			`{"next":[],"error":"repeatInterval \"-5 * * * *\": the minute field \"-5\" has a minus sign without a value in front; write a value such as \"5\", or a range such as \"0-5\""}`, true,
+		},
+		{
+			"minus sign of a distance, behind the flags",
+			[]string{"next", "--json", "--count", "2", "-2 minutes"},
+			`{"next":[],"error":"repeatInterval \"-2 minutes\": is less than a millisecond, so the job would run in an endless loop; write the distance between two runs, at least 1"}`, true,
+		},
+		{
+			"minus sign of a phrase, in words",
+			[]string{"when", "-5", "minutes", "--json"},
+			`{"next":[],"error":"when \"-5 minutes\": has \"-5\", which is not understood there; write a time such as \"in 5 minutes\", \"tomorrow at 9am\" or \"2024-02-01T09:00:00Z\""}`, true,
+		},
+		{
+			"minus sign of a flag's value",
+			[]string{"next", "1 hour", "--count", "-5", "--json"},
+			`{"next":[],"error":"--count -5: write a number from 1 to 1000"}`, true,
+		},
+		{"minus sign behind two dashes", []string{"next", "--json", "--", "-.5"}, `{"next":[],"error":"repeatInterval \"-.5\": is less than a millisecond, so the job would run in an endless loop; write the distance between two runs, at least 1"}`, true},
+		{
 			"too many",
 			[]string{"next", "1 hour", "--count", "1001", "--json"},
 			`{"next":[],"error":"--count 1001: write a number from 1 to 1000"}`, true,
@@ -206,7 +227,7 @@ func TestOutputErrorsAreReported(t *testing.T) {
 }
 
 // The rows of testdata/next-run.json are whole commands: what Agenda 6.2.6
-// computes for a repeatInterval.
+// computes for a repeatInterval; nr-146 is one of schedule.Differences.
 func TestGoldenRows(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("testdata/next-run.json")

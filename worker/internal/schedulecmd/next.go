@@ -28,8 +28,7 @@ func nextCommand(now func() time.Time) *cobra.Command {
 		Long: "Print the next runs of a repeatInterval: a cron expression, a distance such as\n" +
 			"\"5 minutes\", or milliseconds. The first run is what Agenda 6.2.6 stores as\n" +
 			"nextRunAt for a job that last ran at --last; a job that never ran and repeats\n" +
-			"after a distance runs at once. Each further run is counted from the one before.\n" +
-			"Put -- before an EXPR that starts with a minus.",
+			"after a distance runs at once. Each further run is counted from the one before.",
 		Example: "  worker schedule next \"0 9 * * mon-fri\" --timezone Asia/Ho_Chi_Minh --count 3\n" +
 			"  worker schedule next \"1.5 hours\" --last 2024-01-17T10:20:00Z",
 		Args:          cobra.ExactArgs(1),

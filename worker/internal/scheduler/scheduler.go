@@ -1,18 +1,21 @@
 // Package scheduler keeps the recurring jobs of the catalog armed: it creates
-// those that are missing, moves those whose schedule changed, in the program or
-// by an operator at run time, and revives those that lost their next tick. Any
-// number of schedulers may run at once; what one did, the others find done.
+// those that are missing, moves those whose schedule changed, in the program, by
+// an operator at run time or by the every() of a Node process, and revives those
+// that lost their next tick. It tells what is wrong with the schedules and the
+// settings that are stored. Any number of schedulers may run at once; what one
+// did, the others find done.
 package scheduler
 
 import (
 	"context"
 	"log/slog"
-	"reflect"
 	"time"
 
 	"github.com/jonboulle/clockwork"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/lifecycle"
 	"github.com/etrainer/backend/pkg/queue"
@@ -20,11 +23,15 @@ import (
 )
 
 const (
-	// Every is how often the recurring jobs are looked at, beside the start
-	// and every signal that settings changed.
+	// Beat and BusyBeat are how often the recurring jobs are looked at, by one
+	// command: while nothing runs here, and while jobs run. So is what a Node
+	// process changes put right.
+	Beat     = 30 * time.Second
+	BusyBeat = 2 * time.Second
+	// Every is how often the settings and all stored schedules are read beside
+	// that. Settings are read at every signal as well, and at each Beat while
+	// signals cannot arrive.
 	Every = 5 * time.Minute
-	// EveryDeaf is the same while signals cannot arrive.
-	EveryDeaf = 30 * time.Second
 	// retryEvery is the pause after a look that failed.
 	retryEvery = 10 * time.Second
 )
@@ -33,7 +40,14 @@ const (
 type Store interface {
 	queue.Producer
 	Settings(ctx context.Context) (map[string]job.Settings, error)
+	BadSchedules(ctx context.Context) ([]queue.BadSchedule, error)
+	Collection() string
 	Now() time.Time
+}
+
+// Fleet tells which processes are alive.
+type Fleet interface {
+	Instances(ctx context.Context) ([]fleet.Instance, error)
 }
 
 // Options are what New needs.
@@ -41,8 +55,20 @@ type Options struct {
 	Store Store
 	Jobs  *catalog.Catalog
 	// Subscriber tells of changed settings; it must not be shared. nil = none
-	// does, and changes are found within EveryDeaf.
+	// does, and changes are found at the next Beat.
 	Subscriber wake.Subscriber
+	// Busy reports whether jobs run in this process; nil = none ever do.
+	Busy func() bool
+	// Fleet and Self say which worker started last: of several with different
+	// schedules its one counts. nil = this process is alone.
+	Fleet Fleet
+	Self  func() string
+	// Problems receives what is wrong with stored schedules and settings; nil =
+	// it is only logged.
+	Problems *queue.Problems
+	// Registerer gets etrainer_worker_schedule_problems and
+	// etrainer_worker_settings_problems; nil = nobody counts.
+	Registerer prometheus.Registerer
 	// Clock nil = the real one.
 	Clock clockwork.Clock
 	Log   *slog.Logger
@@ -56,25 +82,34 @@ func New(o Options) *lifecycle.Loop {
 	if o.Subscriber == nil {
 		o.Subscriber = wake.Silent{}
 	}
-	s := &scheduler{Options: o, reported: map[string]string{}}
+	if o.Busy == nil {
+		o.Busy = func() bool { return false }
+	}
+	if o.Problems == nil {
+		o.Problems = queue.NewProblems(o.Store.Now, o.Log)
+	}
+	s := &scheduler{Options: o, reported: map[string]string{}, counts: newCounts(o.Registerer)}
 	return lifecycle.NewLoop("scheduler", s.run)
 }
 
 type scheduler struct {
 	Options
-	reported map[string]string // the problem of a name that was logged last
+	counts   counts
+	reported map[string]string // what was logged last of a name
 
-	armedAt time.Time                       // when every job was last looked at
-	applied map[string]job.ScheduleOverride // what was set at that time
+	settings map[string]job.Settings // as they were read last; nil = never
+	wholeAt  time.Time               // when everything was looked at last
+	told     bool                    // settings changed since
+	outdated bool                    // another worker's schedules count
 }
 
 func (s *scheduler) run(ctx context.Context) error {
 	for {
-		pause := Every
-		if !s.Subscriber.Connected() {
-			pause = EveryDeaf
+		pause := Beat
+		if s.Busy() {
+			pause = BusyBeat
 		}
-		if !s.armAll(ctx) {
+		if !s.look(ctx) {
 			pause = retryEvery
 		}
 		if !s.wait(ctx, pause) {
@@ -99,85 +134,32 @@ func (s *scheduler) wait(ctx context.Context, pause time.Duration) bool {
 			case !open:
 				signals = nil
 			case signal.Kind == wake.Settings:
+				s.told = true
 				return true
 			}
 		}
 	}
 }
 
-// armAll reports whether every job could be looked at.
-func (s *scheduler) armAll(ctx context.Context) bool {
-	settings, err := s.Store.Settings(ctx)
-	if err != nil {
-		// Without them nothing is moved: a schedule that an operator set would be undone.
-		s.warn(ctx, "settings not read; schedules stay as they are", "", err)
-		return false
-	}
-	overrides := overridesOf(settings)
+// look reports whether everything that was to be looked at could be.
+func (s *scheduler) look(ctx context.Context) bool {
 	now := s.Clock.Now()
-	if reflect.DeepEqual(overrides, s.applied) && now.Sub(s.armedAt) < Every {
-		return true
-	}
-	var wanted []queue.Recurring
-	for _, d := range s.Jobs.Recurring() {
-		wanted = append(wanted, s.recurring(ctx, d, settings[d.Name].Schedule))
-	}
-	unarmed, err := s.Store.Unarmed(ctx, wanted...)
-	if err != nil {
-		s.warn(ctx, "recurring jobs not read; they are not armed", "", err)
+	whole := s.settings == nil || s.told || now.Sub(s.wholeAt) >= Every
+	if (whole || !s.Subscriber.Connected()) && !s.readSettings(ctx) {
 		return false
 	}
-	all := true
-	for _, recurring := range unarmed {
-		armed, err := s.Store.Arm(ctx, recurring)
-		switch {
-		case ctx.Err() != nil:
+	if !s.arm(ctx) {
+		return false
+	}
+	if whole {
+		if !s.checkSchedules(ctx) {
 			return false
-		case err != nil:
-			all = false
-			s.warn(ctx, "recurring job not armed", recurring.Name, err)
-		case armed != queue.ArmedUnchanged:
-			s.Log.InfoContext(ctx, "recurring job armed", slog.String("job_name", recurring.Name), slog.String("schedule", recurring.Repeat.Interval),
-				slog.String("timezone", recurring.Repeat.Timezone), slog.String("change", string(armed)))
 		}
+		s.wholeAt, s.told = now, false
 	}
-	if all {
-		s.armedAt, s.applied = now, overrides
-	}
-	return all
-}
-
-func overridesOf(settings map[string]job.Settings) map[string]job.ScheduleOverride {
-	overrides := map[string]job.ScheduleOverride{}
-	for name, of := range settings {
-		if of.Schedule != nil {
-			overrides[name] = *of.Schedule
-		}
-	}
-	return overrides
-}
-
-// recurring is what a job is to be. An override that cannot be used, which
-// somebody set by hand, is reported once, and the schedule stays as it is.
-func (s *scheduler) recurring(ctx context.Context, d catalog.Definition, o *job.ScheduleOverride) queue.Recurring {
-	r := queue.Recurring{Name: d.Name, Priority: d.Priority}
-	spec, err := d.Schedule(o, s.Store.Now())
-	r.Repeat = spec
-	if o != nil {
-		r.Enabled = o.Enabled
-	}
-	if err == nil {
-		delete(s.reported, d.Name)
-		return r
-	}
-	r.KeepSchedule = true
-	if s.reported[d.Name] != err.Error() {
-		s.reported[d.Name] = err.Error()
-		s.warn(ctx, "the schedule in the settings cannot be used; the last good one stands", d.Name, err)
-	}
-	return r
+	return true
 }
 
 func (s *scheduler) warn(ctx context.Context, message, name string, err error) {
-	s.Log.WarnContext(ctx, message, slog.String("job_name", name), slog.Any("error", err)) //nolint:sloglint // constants of the callers above
+	s.Log.WarnContext(ctx, message, slog.String("job_name", name), slog.Any("error", err)) //nolint:sloglint // constants of the callers
 }

@@ -3,6 +3,8 @@ package studyreminders
 import (
 	"context"
 	"time"
+
+	"github.com/etrainer/backend/pkg/schedule"
 )
 
 // clocks are the moments of a window on every clock that users go by.
@@ -19,21 +21,11 @@ func (s Job) clocks(ctx context.Context, due window) (clocks, error) {
 	}
 	c := clocks{configured: momentsIn(due, s.Zone), own: map[string]moments{}}
 	for _, name := range names {
-		if zone, ok := load(name); ok {
+		if zone, err := schedule.ParseZone(name); err == nil {
 			c.own[name] = momentsIn(due, zone)
 		}
 	}
 	return c, nil
-}
-
-// load finds a time zone. Go's own names for UTC and for the clock of this
-// machine are none that a user can mean.
-func load(name string) (*time.Location, bool) {
-	if name == "" || name == "Local" {
-		return nil, false
-	}
-	zone, err := time.LoadLocation(name)
-	return zone, err == nil
 }
 
 // all lists the moments to look for, each once.

@@ -22,6 +22,7 @@ import (
 	"github.com/etrainer/backend/pkg/push/fcm"
 	"github.com/etrainer/backend/pkg/push/pushtest"
 	"github.com/etrainer/backend/pkg/runner"
+	"github.com/etrainer/backend/pkg/schedule"
 	"github.com/etrainer/backend/worker/internal/notify"
 	"github.com/etrainer/backend/worker/internal/notify/notifymongo"
 )
@@ -89,7 +90,7 @@ func (b *Bench) At(now string) time.Time {
 // LoadZone loads a time zone.
 func (b *Bench) LoadZone(name string) *time.Location {
 	b.Helper()
-	zone, err := time.LoadLocation(name)
+	zone, err := schedule.ParseZone(name)
 	if err != nil {
 		b.Fatal(err)
 	}
