@@ -170,13 +170,21 @@ func inOneAnswer(n int) *options.FindOptionsBuilder {
 	return options.Find().SetLimit(int64(n)).SetBatchSize(int32(n) + 1)
 }
 
-// anyDate matches every stored date: comparisons match within one BSON type,
-// so null, absent and text are out.
-var anyDate = bson.D{{Key: "$gt", Value: bson.DateTime(-1 << 62)}}
+// The conditions on dates. Comparisons match within one BSON type, so null,
+// absent and text are out. Each repeats the condition of the partial indexes
+// (schema.IsDate), without which no query can use them.
 
-func upTo(t time.Time) bson.D { return bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(t)}} }
+// anyDate matches every stored date.
+var anyDate = bson.D{{Key: "$gt", Value: schema.FirstDate}}
 
-func after(t time.Time) bson.D { return bson.D{{Key: "$gt", Value: bson.NewDateTimeFromTime(t)}} }
+func upTo(t time.Time) bson.D { return within("$lte", bson.NewDateTimeFromTime(t)) }
+
+// after is $gte of the next millisecond: $gt stands there already.
+func after(t time.Time) bson.D { return within("$gte", bson.NewDateTimeFromTime(t)+1) }
+
+func within(operator string, date bson.DateTime) bson.D {
+	return bson.D{{Key: "$gt", Value: schema.FirstDate}, {Key: operator, Value: date}}
+}
 
 // enabled is Agenda's condition on disabled: null, absent and false pass.
 var enabled = bson.E{Key: "disabled", Value: bson.D{{Key: "$ne", Value: true}}}
