@@ -19,8 +19,8 @@ const (
 // start.
 const AgendaIndex = "findAndLockNextJobIndex"
 
-// FirstDate is before every date of a job: the earliest one that JavaScript
-// knows, in April of the year -271821.
+// FirstDate is the earliest date that JavaScript knows, in April of the year
+// -271821: no process of Agenda stores one before it.
 const FirstDate = bson.DateTime(-8_640_000_000_000_000)
 
 // OpenRun is the outcome of a run that goes on; package job calls it Open.
@@ -32,7 +32,7 @@ const OpenRun = "running"
 //
 // The partial indexes hold only what is locked, planned, failed or recurring, so
 // that finished jobs, which are the most, cost them nothing. Their conditions
-// are comparisons and not $type: MongoDB knows from {$gt: a} that the bounds of
+// are comparisons and not $type: MongoDB knows from {$gte: a} that the bounds of
 // an index are exact, and then counts without reading a document. A query uses
 // one only when it repeats the condition: see IsDate and package plantest.
 func Queue(jobs string) []Collection {
@@ -118,7 +118,7 @@ func retiredOfQueue(jobs string) []Retired {
 // IsDate is the condition of the partial indexes on a date that mostly is null.
 // A query that does not repeat it cannot use them.
 func IsDate(field string) bson.D {
-	return bson.D{{Key: field, Value: bson.D{{Key: "$gt", Value: FirstDate}}}}
+	return bson.D{{Key: field, Value: bson.D{{Key: "$gte", Value: FirstDate}}}}
 }
 
 // IsText is the condition of the index on intervals in words: any text but "".

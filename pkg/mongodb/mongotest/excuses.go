@@ -20,6 +20,12 @@ var excuses = []excuse{
 	{"pkg/queue/mongoqueue.(*Store).resume", "", "the runs of a job that began at one instant"},
 	{"pkg/queue/mongoqueue.(*Store).replaceUnique", "", "unique jobs are looked for by values of the payload, which no index has"},
 	{"pkg/queue/mongoqueue.(*Store).change", "", "the same"},
+	{"migrations/internal/steps.", "", "a migration reads the jobs once, and what it keeps for the way back"},
+	{"api/internal/leaderboard/leaderboardmongo.", "", "the leaderboard sums up all practices, once in some minutes for all who ask"},
+	{"worker/internal/backup/backupmongo.", "", "a backup reads everything"},
+	{"worker/internal/handlers/", "", "a business job reads all that it is about, such as a week, and goes by pages"},
+	{"worker/internal/notify/", "", "the same: everybody is notified"},
+	{"pkg/media/mediamongo.(*Store).CreatedBefore", "", "the job \"check orphaned media\" looks at each record once"},
 }
 
 func excused(who origin, command bson.Raw) bool {

@@ -110,8 +110,8 @@ func (s *Store) countFew(ctx context.Context, state job.State, counts *queue.Cou
 	read := 0
 	for ; cursor.Next(ctx); read++ {
 		document := &job.Document{}
-		if document.UnmarshalBSON(cursor.Current) != nil || document.State(counts.AsOf) != state {
-			continue
+		if document.UnmarshalBSON(cursor.Current) != nil || document.ID.IsZero() || document.State(counts.AsOf) != state {
+			continue // as in a list
 		}
 		switch {
 		case document.NextRunAt.After(counts.AsOf):

@@ -175,15 +175,14 @@ func inOneAnswer(n int) *options.FindOptionsBuilder {
 // (schema.IsDate), without which no query can use them.
 
 // anyDate matches every stored date.
-var anyDate = bson.D{{Key: "$gt", Value: schema.FirstDate}}
+var anyDate = bson.D{{Key: "$gte", Value: schema.FirstDate}}
 
 func upTo(t time.Time) bson.D { return within("$lte", bson.NewDateTimeFromTime(t)) }
 
-// after is $gte of the next millisecond: $gt stands there already.
-func after(t time.Time) bson.D { return within("$gte", bson.NewDateTimeFromTime(t)+1) }
+func after(t time.Time) bson.D { return within("$gt", bson.NewDateTimeFromTime(t)) }
 
 func within(operator string, date bson.DateTime) bson.D {
-	return bson.D{{Key: "$gt", Value: schema.FirstDate}, {Key: operator, Value: date}}
+	return bson.D{{Key: "$gte", Value: schema.FirstDate}, {Key: operator, Value: date}}
 }
 
 // enabled is Agenda's condition on disabled: null, absent and false pass.

@@ -155,8 +155,9 @@ func (l *list) walkDates(ctx context.Context, order dates, from *position) error
 			return err
 		}
 	}
-	for size := l.room(); !l.done; size = min(4*size, maxSpan) {
-		cut, err := l.span(ctx, order, behind, max(size, 2))
+	// One more than there is room for: the last one is the one that is cut off.
+	for size := l.room() + 1; !l.done; size = min(4*size, maxSpan) {
+		cut, err := l.span(ctx, order, behind, size)
 		if err != nil || cut == nil || l.done {
 			return err
 		}
@@ -237,24 +238,17 @@ func (l *list) seeAll(order dates, group []bson.Raw, at bson.DateTime) {
 // of dates is no date, though comparisons look into it.
 func (l *list) between(behind *bson.DateTime) bson.D {
 	now := bson.NewDateTimeFromTime(l.now)
-	condition := bson.D{{Key: "$gt", Value: schema.FirstDate}, {Key: "$not", Value: bson.D{{Key: "$type", Value: "array"}}}}
-	switch {
-	case l.state == job.Failed && behind != nil:
-		return append(condition, bson.E{Key: "$lt", Value: *behind})
-	case l.state == job.Failed:
-		return condition
-	}
-	first := schema.FirstDate
-	if l.state == job.Scheduled {
-		first = now
-	}
-	if behind != nil {
-		first = max(first, *behind)
-	}
-	condition = append(condition, bson.E{Key: "$gte", Value: first + 1})
+	condition := bson.D{anyDate[0], {Key: "$not", Value: bson.D{{Key: "$type", Value: "array"}}}}
 	if l.state == job.Queued {
 		condition = append(condition, bson.E{Key: "$lte", Value: now})
 	}
+	switch {
+	case l.state == job.Failed && behind != nil:
+		condition = append(condition, bson.E{Key: "$lt", Value: *behind})
+	case behind != nil:
+		condition = append(condition, bson.E{Key: "$gt", Value: *behind})
+	case l.state == job.Scheduled:
+		condition = append(condition, bson.E{Key: "$gt", Value: now})
+	}
 	return condition
 }
-
