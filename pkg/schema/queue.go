@@ -65,7 +65,7 @@ func ofJobs() []Index {
 			Serves: "expired leases, rescue, counts and pages of running jobs", Without: counted,
 		},
 		{
-			Name: "plans", Keys: keys("nextRunAt", 1, "_id", 1), Partial: IsDate("nextRunAt"),
+			Name: "plans", Keys: keys("nextRunAt", 1, "_id", 1, "name", 1), Partial: IsDate("nextRunAt"),
 			Serves: "counts and pages of queued and scheduled jobs, earliest first", Without: counted,
 		},
 		{

@@ -97,19 +97,22 @@ func (l *list) walkIDs(ctx context.Context, condition bson.D, from *position) er
 		older = bson.D{{Key: "$lt", Value: from.id}}
 	}
 	filter := append(slices.Clone(condition), bson.E{Key: "_id", Value: older})
-	return l.find(ctx, filter, options.Find().SetSort(keys("_id", -1)).SetLimit(int64(maxLooked-l.looked)), 0)
+	return l.find(ctx, filter, options.Find().SetSort(keys("_id", -1)).SetLimit(int64(maxLooked-l.looked)))
 }
 
 // find shows a walk what a query finds.
-func (l *list) find(ctx context.Context, filter bson.D, o *options.FindOptionsBuilder, at bson.DateTime) error {
+func (l *list) find(ctx context.Context, filter bson.D, o *options.FindOptionsBuilder) error {
 	cursor, err := l.store.jobs.Find(ctx, filter, o.SetBatchSize(int32(l.room())))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = cursor.Close(ctx) }()
-	cursor.SetBatchSize(maxSpan)
-	for !l.done && cursor.Next(ctx) {
-		l.see(cursor.Current, at)
+	for n := 1; !l.done && cursor.Next(ctx); n++ {
+		at, _ := cursor.Current.Lookup(byDate[l.state].field).DateTimeOK()
+		l.see(cursor.Current, bson.DateTime(at))
+		if cursor.RemainingBatchLength() == 0 { // not all of them were asked for
+			cursor.SetBatchSize(int32(min(max(l.room(), n/2), maxSpan)))
+		}
 	}
 	return cursor.Err()
 }
@@ -141,24 +144,46 @@ func (l *list) walkNames(ctx context.Context, from *position) (whole bool, err e
 	if len(ids) == 0 {
 		return true, nil
 	}
-	return true, l.find(ctx, bson.D{among(ids)}, options.Find().SetSort(keys("_id", -1)), 0)
+	return true, l.find(ctx, bson.D{among(ids)}, options.Find().SetSort(keys("_id", -1)))
 }
 
-// walkDates goes through the instants of a date. A look over a span of time gives
-// no order among the documents of one instant, and may end amidst them: those of
-// the last instant are looked for by themselves, by _id.
+// walkDates goes through the dates: first through what is left of the instant of
+// the position.
 func (l *list) walkDates(ctx context.Context, order dates, from *position) error {
 	var behind *bson.DateTime
 	if from != nil {
 		behind = &from.at
-		if err := l.instant(ctx, order, from.at, from.id); err != nil {
+		if err := l.instant(ctx, order, from.at, from.id); err != nil || l.done {
 			return err
 		}
 	}
+	if len(l.filter.Names) > 0 && order.field == "nextRunAt" {
+		return l.walkSpans(ctx, order, behind)
+	}
+	filter := l.named(bson.D{{Key: order.field, Value: l.between(behind)}, {Key: "_id", Value: bson.D{{Key: "$gte", Value: firstID}, {Key: "$lte", Value: lastID}}}})
+	return l.find(ctx, filter, options.Find().SetSort(keys(order.field, order.direction, "_id", order.direction)).SetLimit(int64(maxLooked-l.looked)))
+}
+
+// instant goes through the documents of one instant, behind an _id.
+func (l *list) instant(ctx context.Context, order dates, at bson.DateTime, behind bson.ObjectID) error {
+	operator := "$gt"
+	if order.direction < 0 {
+		operator = "$lt"
+	}
+	return l.find(ctx, l.named(bson.D{
+		{Key: order.field, Value: append(within("$eq", at), noArray)},
+		{Key: "_id", Value: bson.D{{Key: operator, Value: behind}}},
+	}), options.Find().SetSort(keys("_id", order.direction)).SetLimit(int64(maxLooked-l.looked)))
+}
+
+// walkSpans goes through the dates by Agenda's index, which has the name before
+// them. It gives no order among the documents of one instant, and a look may end
+// amidst them: those of its last instant are looked for by themselves.
+func (l *list) walkSpans(ctx context.Context, order dates, behind *bson.DateTime) error {
 	// One more than there is room for: the last one is the one that is cut off.
 	for size := l.room() + 1; !l.done; size = min(4*size, maxSpan) {
 		cut, err := l.span(ctx, order, behind, size)
-		if err != nil || cut == nil || l.done {
+		if err != nil || cut == nil {
 			return err
 		}
 		if err := l.instant(ctx, order, *cut, l.walkEdge()); err != nil {
@@ -169,20 +194,8 @@ func (l *list) walkDates(ctx context.Context, order dates, from *position) error
 	return nil
 }
 
-// instant goes through the documents of one instant, behind an _id.
-func (l *list) instant(ctx context.Context, order dates, at bson.DateTime, behind bson.ObjectID) error {
-	operator := "$gt"
-	if order.direction < 0 {
-		operator = "$lt"
-	}
-	return l.find(ctx, bson.D{
-		{Key: order.field, Value: within("$eq", at)},
-		{Key: "_id", Value: bson.D{{Key: operator, Value: behind}}},
-	}, options.Find().SetSort(keys("_id", order.direction)).SetLimit(int64(maxLooked-l.looked)), at)
-}
-
 // span goes through the instants behind one, as far as size documents reach. It
-// returns the instant amidst which it ended, or nil at the end of all.
+// returns the instant amidst which it ended; nil = the walk ends here.
 func (l *list) span(ctx context.Context, order dates, behind *bson.DateTime, size int) (cut *bson.DateTime, err error) {
 	cursor, err := l.store.jobs.Find(ctx, l.named(bson.D{{Key: order.field, Value: l.between(behind)}}),
 		inOneAnswer(size).SetSort(keys(order.field, order.direction)))
@@ -234,11 +247,14 @@ func (l *list) seeAll(order dates, group []bson.Raw, at bson.DateTime) {
 	}
 }
 
-// between is the condition on the date of the walk, behind an instant. An array
-// of dates is no date, though comparisons look into it.
+// noArray leaves out an array of dates: comparisons look into it, and it is no
+// date.
+var noArray = bson.E{Key: "$not", Value: bson.D{{Key: "$type", Value: "array"}}}
+
+// between is the condition on the date of the walk, behind an instant.
 func (l *list) between(behind *bson.DateTime) bson.D {
 	now := bson.NewDateTimeFromTime(l.now)
-	condition := bson.D{anyDate[0], {Key: "$not", Value: bson.D{{Key: "$type", Value: "array"}}}}
+	condition := bson.D{anyDate[0], noArray}
 	if l.state == job.Queued {
 		condition = append(condition, bson.E{Key: "$lte", Value: now})
 	}
