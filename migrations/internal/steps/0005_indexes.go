@@ -87,20 +87,9 @@ func planIndexes(target migrate.Target, collection *mongo.Collection, d mongodb.
 	return actions
 }
 
-// retired finds what an earlier release made. An index with other keys or options
-// is not it, whatever its name; and Agenda's own is never one.
-func retired(target migrate.Target, collection string, index mongodb.StoredIndex) (schema.Retired, bool) {
-	for _, r := range schema.RetiredIndexes(target.Jobs) {
-		if r.Collection == collection && r.Index.Name == index.Name && index.Is(r.Index) {
-			return r, true
-		}
-	}
-	return schema.Retired{}, false
-}
-
 // extra says what is to be thought of an index that is not declared.
 func extra(target migrate.Target, collection *mongo.Collection, index mongodb.StoredIndex) []migrate.Action {
-	if r, found := retired(target, collection.Name(), index); found {
+	if r, found := index.Retired(collection.Name(), target.Jobs); found {
 		return []migrate.Action{{
 			Collection: collection.Name(), Text: fmt.Sprintf("drop the index %s %s, which an earlier release made: %s replaces it", index.Name, r.Index, r.By),
 			Do: func(ctx context.Context) error { return dropIndex(ctx, collection, index.Name) },
