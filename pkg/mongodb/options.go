@@ -17,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/etrainer/backend/pkg/config"
+	"github.com/etrainer/backend/pkg/mongodb/internal/observed"
 	"github.com/etrainer/backend/pkg/redact"
 )
 
@@ -227,7 +228,7 @@ func (o Options) driver(c candidate, pool *event.PoolMonitor) *options.ClientOpt
 	if o.AppName != "" {
 		out.SetAppName(o.AppName)
 	}
-	monitor := o.Monitor
+	monitor := monitors(o.Monitor, observed.Monitor())
 	if o.SlowCommand > 0 {
 		monitor = monitors(monitor, (&slowLog{threshold: o.SlowCommand, log: o.Log}).monitor())
 	}

@@ -70,6 +70,18 @@ func (s StoredIndex) Is(declared schema.Index) bool {
 		(s.Expires != nil) == declared.TTL && samePartial(s.Partial, declared.Partial)
 }
 
+// Retired finds the index among those that an earlier release made. One with
+// other keys or options is not it, whatever its name; and Agenda's own is never
+// one. jobs is the name of the job collection.
+func (s StoredIndex) Retired(collection, jobs string) (schema.Retired, bool) {
+	for _, r := range schema.RetiredIndexes(jobs) {
+		if r.Collection == collection && r.Index.Name == s.Name && s.Is(r.Index) {
+			return r, true
+		}
+	}
+	return schema.Retired{}, false
+}
+
 func samePartial(stored bson.Raw, declared bson.D) bool {
 	if declared == nil || stored == nil {
 		return declared == nil && stored == nil

@@ -24,6 +24,8 @@ var (
 	ErrKeyReused = errors.New("idempotency key was used for a different request")
 	// ErrRefused: the database does not store such a payload.
 	ErrRefused = errors.New("the database does not store this payload")
+	// ErrCursor: the cursor is not one that a page of the same filter returned.
+	ErrCursor = errors.New("cursor is not one that a page returned")
 )
 
 // Request asks for one job.
@@ -220,9 +222,12 @@ type Ending struct {
 	LogsCut    int
 }
 
+// MostNames is how many names a Filter may have.
+const MostNames = 200
+
 // Filter selects jobs for List. Zero fields select everything.
 type Filter struct {
-	Names  []string
+	Names  []string // MostNames at the most
 	States []job.State
 	// Dead selects jobs that failed for good.
 	Dead bool
@@ -232,7 +237,15 @@ type Filter struct {
 	Limit int
 }
 
-// Page is one page of jobs, newest first by id.
+// Page is one page of jobs. Scheduled jobs come soonest first, queued ones due
+// for longest first, failed and dead ones by their newest failure, and all others
+// newest first by id. Jobs of several states come state by state, in the order of
+// job.States.
+//
+// A page may hold fewer jobs than its limit, also none, and have a next one: it
+// looked at as many documents as a page may. A job whose state, or whose date of
+// that order, changes between two pages may be on both or on none; all others are
+// on exactly one.
 type Page struct {
 	Jobs []*job.Document
 	Next string // "" on the last page
@@ -329,7 +342,7 @@ type Rescued struct {
 type Inspector interface {
 	// Get returns one job, or ErrNotFound.
 	Get(ctx context.Context, id bson.ObjectID) (*job.Document, error)
-	// List returns a page of jobs, newest first.
+	// List returns a page of jobs; Page tells in which order.
 	List(ctx context.Context, filter Filter) (Page, error)
 	// Counts counts jobs by state.
 	Counts(ctx context.Context) (Counts, error)

@@ -20,6 +20,6 @@ func Accounts() []Collection {
 		{Name: AuthTokens, Holds: "the sessions", Indexes: []Index{
 			{Keys: keys("expiresAt", 1), TTL: true, Serves: "the end of sessions", Without: "the api removes them when it starts"},
 		}},
-		{Name: AuthClaims, Holds: "who became the first administrator"},
+		{Name: AuthClaims, Holds: "who became the first administrator", Few: "one document"},
 	}
 }

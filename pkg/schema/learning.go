@@ -56,7 +56,7 @@ func Learning() []Collection {
 			{Keys: keys("hour", 1, "minute", 1), Serves: "study reminders: who wants to be reminded now"},
 			{Keys: keys("user", 1), Serves: "the reminder of a user"},
 		}},
-		{Name: WeeklyReports, Holds: "one report for each week; _id is its Monday"},
-		{Name: Leaderboards, Holds: "the last leaderboard, which the api makes anew when it is old"},
+		{Name: WeeklyReports, Holds: "one report for each week; _id is its Monday", Few: "one document for each week"},
+		{Name: Leaderboards, Holds: "the last leaderboard, which the api makes anew when it is old", Few: "one document"},
 	}
 }

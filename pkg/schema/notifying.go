@@ -17,6 +17,6 @@ func Notifying() []Collection {
 		{Name: PushTickets, Holds: "push messages that Expo took, until their receipts are read", Indexes: []Index{
 			{Name: "retention", Keys: keys("expiresAt", 1), TTL: true, Serves: "retention of tickets whose receipt nobody read", Without: retention},
 		}},
-		{Name: JobCursors, Holds: "how far jobs have come that continue where they stopped; _id is the job's name"},
+		{Name: JobCursors, Holds: "how far jobs have come that continue where they stopped; _id is the job's name", Few: "one document for each job"},
 	}
 }

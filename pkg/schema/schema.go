@@ -18,6 +18,9 @@ type Collection struct {
 	Name    string
 	Holds   string // what its documents are, in a few words
 	Indexes []Index
+	// Few is why the collection stays small, so that it may be read as a whole;
+	// "" = it grows.
+	Few string
 	// ShardKey distributes the collection on a sharded cluster; nil = it stays
 	// on one shard. The reasons are in docs/scaling.md.
 	ShardKey bson.D
@@ -39,6 +42,9 @@ type Index struct {
 	Partial bson.D
 	// TTL removes a document when the date in the one key has passed.
 	TTL bool
+	// Few is why the index stays small whatever the collection holds, so that it
+	// may be read as a whole and sorted in memory; "" = it grows.
+	Few string
 	// Serves is the query that needs the index.
 	Serves string
 	// Without is what happens where the engine cannot make it. An index that
@@ -128,7 +134,13 @@ func keys(pairs ...any) bson.D {
 	return d
 }
 
-// isDate is the condition of a partial index on a field that mostly is null.
-func isDate(field string) bson.D {
-	return bson.D{{Key: field, Value: bson.D{{Key: "$type", Value: "date"}}}}
+// Retired is an index that an earlier release made and that nothing uses any
+// more. "migrate up" drops it where it is exactly this one.
+type Retired struct {
+	Collection string
+	Index      Index  // Serves and Without are empty
+	By         string // what is there in its place
 }
+
+// RetiredIndexes lists them. jobs is the name of the job collection; "" = Jobs.
+func RetiredIndexes(jobs string) []Retired { return retiredOfQueue(jobs) }

@@ -1,12 +1,12 @@
 package jobs
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
-	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/api/internal/web"
 	"github.com/etrainer/backend/pkg/errs"
@@ -25,14 +25,17 @@ type listReply struct {
 	Next *string   `json:"next"` // the cursor of the next page; null on the last
 }
 
-// list answers a page of jobs, newest first. Query: name (repeatable), state
-// (repeatable or with commas), dead, limit, cursor.
+// list answers a page of jobs, in the order of queue.Page. Query: name
+// (repeatable), state (repeatable or with commas), dead, limit, cursor.
 func (h *Handler) list(c *gin.Context) error {
 	filter, err := readFilter(c)
 	if err != nil {
 		return err
 	}
 	page, err := h.store.List(c.Request.Context(), filter)
+	if errors.Is(err, queue.ErrCursor) {
+		return errs.Invalid("cursor", "cursor %q is not one that a page returned for this list; take it from \"next\", or begin without one", shorten(filter.Cursor))
+	}
 	if err != nil {
 		return err
 	}
@@ -45,6 +48,9 @@ func (h *Handler) list(c *gin.Context) error {
 
 func readFilter(c *gin.Context) (queue.Filter, error) {
 	filter := queue.Filter{Names: c.QueryArray("name"), Cursor: c.Query("cursor")}
+	if n := len(filter.Names); n > queue.MostNames {
+		return queue.Filter{}, errs.Invalid("name", "%d names are given; give %d at the most", n, queue.MostNames)
+	}
 	for _, text := range c.QueryArray("state") {
 		for name := range strings.SplitSeq(text, ",") {
 			state := job.State(strings.TrimSpace(name))
@@ -67,11 +73,6 @@ func readFilter(c *gin.Context) (queue.Filter, error) {
 			return queue.Filter{}, errs.Invalid("limit", "limit %q is not a number from 1 to %d", shorten(text), maxPage)
 		}
 		filter.Limit = limit
-	}
-	if filter.Cursor != "" {
-		if _, err := bson.ObjectIDFromHex(filter.Cursor); err != nil {
-			return queue.Filter{}, errs.Invalid("cursor", "cursor %q is not one that a page returned; take it from \"next\"", shorten(filter.Cursor))
-		}
 	}
 	return filter, nil
 }

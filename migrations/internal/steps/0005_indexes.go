@@ -14,8 +14,9 @@ import (
 	"github.com/etrainer/backend/pkg/schema"
 )
 
-// indexes makes every index of package schema. It repeats: whoever declares
-// an index there needs no step of their own.
+// indexes makes every index of package schema, and then drops those that an
+// earlier release made and that have retired. It repeats: whoever declares or
+// retires an index there needs no step of their own.
 func indexes(jobs string) migrate.Step {
 	return migrate.Step{
 		Number: 5, Name: "indexes", Why: "makes the indexes that the code relies on, and reports those that nothing uses",
@@ -80,7 +81,7 @@ func planIndexes(target migrate.Target, collection *mongo.Collection, d mongodb.
 		actions = append(actions, migrate.Remark(name, "the index %s has other keys than %s and is left alone: a Node process with another sort order would not start without it",
 			change.Stored.Name, change.Declared))
 	}
-	for _, index := range d.Extra {
+	for _, index := range d.Extra { // last: what is there in their place is there by now
 		actions = append(actions, extra(target, collection, index)...)
 	}
 	return actions
@@ -88,6 +89,12 @@ func planIndexes(target migrate.Target, collection *mongo.Collection, d mongodb.
 
 // extra says what is to be thought of an index that is not declared.
 func extra(target migrate.Target, collection *mongo.Collection, index mongodb.StoredIndex) []migrate.Action {
+	if r, found := index.Retired(collection.Name(), target.Jobs); found {
+		return []migrate.Action{{
+			Collection: collection.Name(), Text: fmt.Sprintf("drop the index %s %s, which an earlier release made: %s replaces it", index.Name, r.Index, r.By),
+			Do: func(ctx context.Context) error { return dropIndex(ctx, collection, index.Name) },
+		}}
+	}
 	at := slices.IndexFunc(schema.NodeIndexes(target.Jobs), func(n schema.NodeIndex) bool {
 		return n.Collection == collection.Name() && index.HasKeys(n.Keys) && index.Unique == n.Unique
 	})

@@ -60,8 +60,9 @@ func AtEnd(cleanup func() error) {
 }
 
 // Main runs the tests of a package, stops the engines that this package
-// started, does what AtEnd says, and fails when goroutines are left over. It does not return.
-// Packages whose dependencies keep goroutines name them in options.
+// started, does what AtEnd says, and fails when goroutines are left over, or when
+// a client that the product made sent what Database would not let pass. It does
+// not return. Packages whose dependencies keep goroutines name them in options.
 func Main(m *testing.M, leaks ...goleak.Option) {
 	code := m.Run()
 
@@ -70,6 +71,11 @@ func Main(m *testing.M, leaks ...goleak.Option) {
 			fmt.Fprintln(os.Stderr, "mongotest:", err)
 			code = 1
 		}
+	}
+
+	for _, fault := range others.found() {
+		fmt.Fprintln(os.Stderr, "mongotest:", fault)
+		code = 1
 	}
 
 	if code == 0 {
@@ -86,6 +92,10 @@ func Main(m *testing.M, leaks ...goleak.Option) {
 // acknowledged at majority and journal. When the test ends, the database is
 // dropped and its client closed. Options (a command monitor, say) come last
 // and win.
+//
+// The test fails when the product sends a command through it that no declared
+// index serves, or a write of the queue that is not for a majority and its
+// journal; a MongoDB is asked for its plans as well.
 func Database(t testing.TB, opts ...*options.ClientOptions) *mongo.Database {
 	t.Helper()
 
@@ -95,7 +105,9 @@ func Database(t testing.TB, opts ...*options.ClientOptions) *mongo.Database {
 		SetServerSelectionTimeout(timeout).
 		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journal})
 
-	client, err := mongo.Connect(append([]*options.ClientOptions{defaults}, opts...)...)
+	watch := &watch{}
+
+	client, err := mongo.Connect(append(append([]*options.ClientOptions{defaults}, opts...), watch.beside(opts))...)
 	if err != nil {
 		t.Fatalf("mongotest: connect: %v", err)
 	}
@@ -106,6 +118,8 @@ func Database(t testing.TB, opts ...*options.ClientOptions) *mongo.Database {
 		// The test's own context has ended by now.
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
+
+		watch.report(ctx, t, db)
 
 		if err := db.Drop(ctx); err != nil {
 			t.Errorf("mongotest: drop %s: %v", db.Name(), err)

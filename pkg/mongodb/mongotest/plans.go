@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/mongodb"
+	"github.com/etrainer/backend/pkg/schema"
 )
 
 // Reads keeps the queries that a client sends, as the server gets them: a test
@@ -79,36 +80,81 @@ func Plans(t testing.TB, db *mongo.Database, queries []bson.Raw) []Plan {
 
 	plans := make([]Plan, len(queries))
 	for i, query := range queries {
-		explain := bson.D{{Key: "explain", Value: question(t, query)}, {Key: "verbosity", Value: "queryPlanner"}}
-
-		reply, err := db.RunCommand(t.Context(), explain).Raw()
+		plan, err := explain(t.Context(), db, query)
 		if err != nil {
 			t.Fatalf("mongotest: explain %v: %v", query, err)
 		}
 
-		plans[i] = Plan{Query: query, Stages: stages(bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: reply})}
+		plans[i] = plan
 	}
 
 	return plans
 }
 
-// question is a query without what a driver adds to it, which cannot be
-// explained.
-func question(t testing.TB, query bson.Raw) bson.D {
+func explain(ctx context.Context, db *mongo.Database, query bson.Raw) (Plan, error) {
+	asked, err := question(query)
+	if err != nil {
+		return Plan{}, err
+	}
+
+	reply, err := db.RunCommand(ctx, bson.D{{Key: "explain", Value: asked}, {Key: "verbosity", Value: "queryPlanner"}}).Raw()
+	if err != nil {
+		return Plan{}, err
+	}
+
+	return Plan{Query: query, Stages: stages(bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: reply})}, nil
+}
+
+// explained asks about a command whose collection has every declared index: many
+// tests do without.
+func explained(ctx context.Context, t testing.TB, db *mongo.Database, command bson.Raw) (Plan, bool) {
 	t.Helper()
 
+	name, _ := command.Index(0).Value().StringValueOK()
+	collection, known := schema.Find(declared, name)
+	if !known {
+		return Plan{}, false
+	}
+
+	stored, err := mongodb.ListIndexes(ctx, db.Collection(name))
+	if err != nil {
+		t.Errorf("mongotest: %v", err)
+	}
+
+	if err != nil || len(mongodb.CompareIndexes(stored, collection.Indexes).Missing) > 0 {
+		return Plan{}, false
+	}
+
+	plan, err := explain(ctx, db, command)
+	if err != nil {
+		t.Errorf("mongotest: explain %v: %v", command, err)
+	}
+
+	return plan, err == nil
+}
+
+// unexplained are what a driver adds to a command, and what cannot be explained.
+var unexplained = []string{"lsid", "txnNumber", "readConcern", "writeConcern", "maxTimeMS", "startTransaction", "autocommit"}
+
+// question is a command without those. The server explains one statement of a
+// write at a time: the first stands for all.
+func question(query bson.Raw) (bson.D, error) {
 	var fields, asked bson.D
 	if err := bson.Unmarshal(query, &fields); err != nil {
-		t.Fatalf("mongotest: %v", err)
+		return nil, err
 	}
 
 	for _, field := range fields {
-		if field.Key[0] != '$' && !slices.Contains([]string{"lsid", "txnNumber", "readConcern", "maxTimeMS"}, field.Key) {
+		if statements, ok := field.Value.(bson.A); ok && (field.Key == "updates" || field.Key == "deletes") {
+			field.Value = statements[:1]
+		}
+
+		if field.Key[0] != '$' && !slices.Contains(unexplained, field.Key) {
 			asked = append(asked, field)
 		}
 	}
 
-	return asked
+	return asked, nil
 }
 
 // stages finds those of the winning plan, wherever this kind of query and

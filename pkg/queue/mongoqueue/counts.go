@@ -28,10 +28,6 @@ const (
 	countsRead  = 10_000
 )
 
-// isDate is the condition of the partial indexes; a query that does not repeat
-// it cannot use them.
-var isDate = bson.E{Key: "$type", Value: "date"}
-
 type countsCache struct {
 	mu     sync.Mutex
 	counts queue.Counts
@@ -64,60 +60,70 @@ var stateFields = bson.D{
 	{Key: "repeatInterval", Value: 1},
 }
 
-// count reads only the documents that are locked, failed or recurring, which
-// are few; their states are computed. The many others are told apart by
-// nextRunAt alone: the index counts those, and the rest are completed.
+// count reads only the documents that are locked, failed or recurring, which are
+// few; their states are computed. The many others are told apart by nextRunAt
+// alone: the index counts those without reading them, and the rest are completed.
+// A document that is no job counts as one of these.
 func (s *Store) count(ctx context.Context, now time.Time) (queue.Counts, error) {
 	total, err := s.jobs.EstimatedDocumentCount(ctx)
 	if err != nil {
 		return queue.Counts{}, fmt.Errorf("count jobs: %w", err)
 	}
-	few := options.Count().SetLimit(countsLimit)
-	scheduled, err := s.jobs.CountDocuments(ctx, bson.D{{Key: "nextRunAt", Value: append(after(now), isDate)}}, few)
-	if err != nil {
-		return queue.Counts{}, fmt.Errorf("count scheduled jobs: %w", err)
-	}
-	queued, err := s.jobs.CountDocuments(ctx, bson.D{{Key: "nextRunAt", Value: append(upTo(now), isDate)}}, few)
-	if err != nil {
-		return queue.Counts{}, fmt.Errorf("count queued jobs: %w", err)
-	}
 	counts := queue.Counts{Total: total, ByState: map[job.State]int64{}, AsOf: now}
-	counts.AtLeast = scheduled == countsLimit || queued == countsLimit
-	cursor, err := s.jobs.Find(ctx, bson.D{{Key: "$or", Value: bson.A{
-		bson.D{{Key: "lockedAt", Value: bson.D{isDate}}},
-		bson.D{{Key: "failedAt", Value: bson.D{isDate}}},
-		bson.D{{Key: "repeatInterval", Value: bson.D{{Key: "$gt", Value: ""}}}},
-	}}}, options.Find().SetProjection(stateFields).SetLimit(countsRead))
+	for state, planned := range map[job.State]bson.D{job.Scheduled: after(now), job.Queued: upTo(now)} {
+		n, err := s.jobs.CountDocuments(ctx, bson.D{{Key: "nextRunAt", Value: planned}}, options.Count().SetLimit(countsLimit))
+		if err != nil {
+			return queue.Counts{}, fmt.Errorf("count %s jobs: %w", state, err)
+		}
+		counts.ByState[state] = n
+		counts.AtLeast = counts.AtLeast || n == countsLimit
+	}
+	for _, state := range []job.State{job.Running, job.Failed, job.Repeating} {
+		if err := s.countFew(ctx, state, &counts); err != nil {
+			return queue.Counts{}, fmt.Errorf("count %s jobs: %w", state, err)
+		}
+	}
+	rest := total
+	for _, n := range counts.ByState {
+		rest -= n
+	}
+	counts.ByState[job.Completed] = max(rest, 0)
+	return counts, nil
+}
+
+// countFew counts the jobs of a state whose documents are read, each of which may
+// have been counted as scheduled or queued: it is no more. Each state is read by
+// itself, so that many of one hide none of another.
+func (s *Store) countFew(ctx context.Context, state job.State, counts *queue.Counts) error {
+	o := options.Find().SetLimit(countsRead).SetProjection(stateFields)
+	condition, ok := few[state]
+	if !ok { // by the index that lists them
+		order := byDate[state]
+		condition = bson.D{{Key: order.field, Value: anyDate}}
+		o.SetSort(keys(order.field, order.direction))
+	}
+	cursor, err := s.jobs.Find(ctx, condition, o)
 	if err != nil {
-		return queue.Counts{}, fmt.Errorf("count jobs by state: %w", err)
+		return err
 	}
 	defer func() { _ = cursor.Close(ctx) }()
 	read := 0
 	for ; cursor.Next(ctx); read++ {
 		document := &job.Document{}
-		if cursor.Decode(document) != nil {
-			continue
+		if document.UnmarshalBSON(cursor.Current) != nil || document.ID.IsZero() || document.State(counts.AsOf) != state {
+			continue // as in a list
 		}
 		switch {
-		case document.NextRunAt.After(now):
-			scheduled--
+		case document.NextRunAt.After(counts.AsOf):
+			counts.ByState[job.Scheduled]--
 		case !document.NextRunAt.IsZero():
-			queued--
+			counts.ByState[job.Queued]--
 		}
-		counts.ByState[document.State(now)]++
+		counts.ByState[state]++
 		if document.Dead() {
 			counts.Dead++
 		}
 	}
 	counts.AtLeast = counts.AtLeast || read == countsRead
-	counts.ByState[job.Scheduled] += scheduled
-	counts.ByState[job.Queued] += queued
-	rest := total
-	for state, n := range counts.ByState {
-		if state != job.Completed {
-			rest -= n
-		}
-	}
-	counts.ByState[job.Completed] = max(rest, 0)
-	return counts, cursor.Err()
+	return cursor.Err()
 }

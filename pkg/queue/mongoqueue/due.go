@@ -2,7 +2,6 @@ package mongoqueue
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -14,8 +13,9 @@ import (
 )
 
 // Due counts the jobs of these names that wait for a worker now. It takes two
-// commands while nothing waits, three otherwise; the index of the lease serves
-// them, and they read no more than queue.DueMost jobs.
+// commands while nothing waits, three where some do, and one more for each name
+// while queue.DueMost wait: none hides behind another. The index of the lease
+// serves them, and no command reads more than queue.DueMost jobs.
 func (s *Store) Due(ctx context.Context, names []string) (queue.Due, error) {
 	settings, err := s.Settings(ctx)
 	if err != nil {
@@ -33,55 +33,75 @@ func (s *Store) Due(ctx context.Context, names []string) (queue.Due, error) {
 		return due, nil
 	}
 	now := s.Now()
-	waiting := bson.D{{Key: "name", Value: in(running)}, unlocked, {Key: "nextRunAt", Value: upTo(now)}, enabled}
-	if err := s.countByName(ctx, waiting, due.ByName); err != nil {
+	waiting := func(names []string) bson.D {
+		return bson.D{{Key: "name", Value: in(names)}, unlocked, {Key: "nextRunAt", Value: upTo(now)}, enabled}
+	}
+	n, err := s.countByName(ctx, waiting(running), due.ByName)
+	if n >= queue.DueMost { // in the order of the index: by name
+		for _, name := range running {
+			if err == nil {
+				_, err = s.countByName(ctx, waiting([]string{name}), due.ByName)
+			}
+		}
+	}
+	if err != nil {
 		return queue.Due{}, fmt.Errorf("count due jobs: %w", err)
 	}
-	for _, n := range due.ByName {
-		if n > 0 {
-			oldest, err := s.oldest(ctx, waiting)
-			if err != nil {
-				return queue.Due{}, fmt.Errorf("find the oldest due job: %w", err)
-			}
-			if !oldest.NextRunAt.IsZero() {
-				due.Oldest = max(0, now.Sub(oldest.NextRunAt))
-			}
-			break
-		}
+	if n == 0 {
+		return due, nil
+	}
+	oldest, err := s.oldest(ctx, waiting(running))
+	if err != nil {
+		return queue.Due{}, fmt.Errorf("find the oldest due job: %w", err)
+	}
+	if !oldest.NextRunAt.IsZero() {
+		due.Oldest = max(0, now.Sub(oldest.NextRunAt))
 	}
 	return due, nil
 }
 
-func (s *Store) countByName(ctx context.Context, filter bson.D, into map[string]int64) error {
+// countByName returns how many there are together. A document whose name is an
+// array, or whatever else is no name, is nobody's job.
+func (s *Store) countByName(ctx context.Context, filter bson.D, into map[string]int64) (all int64, err error) {
 	cursor, err := s.jobs.Aggregate(ctx, mongo.Pipeline{
 		{{Key: "$match", Value: filter}},
 		{{Key: "$limit", Value: queue.DueMost}},
 		{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$name"}, {Key: "count", Value: bson.D{{Key: "$sum", Value: 1}}}}}},
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	var groups []struct {
-		Name  string `bson:"_id"`
-		Count int64  `bson:"count"`
+	defer func() { _ = cursor.Close(ctx) }()
+	for cursor.Next(ctx) {
+		n, _ := cursor.Current.Lookup("count").AsInt64OK()
+		all += n
+		if name, ok := cursor.Current.Lookup("_id").StringValueOK(); ok {
+			if _, asked := into[name]; asked {
+				into[name] = n
+			}
+		}
 	}
-	if err := cursor.All(ctx, &groups); err != nil {
-		return err
-	}
-	for _, group := range groups {
-		into[group.Name] = group.Count
-	}
-	return nil
+	return all, cursor.Err()
 }
 
-// oldest returns the job that waits longest, or an empty document when all
-// were taken meanwhile.
+// maxForeign is how many documents that are no jobs the look for the oldest one
+// passes over.
+const maxForeign = 100
+
+// oldest returns the job that waits longest, or an empty document when all were
+// taken meanwhile.
 func (s *Store) oldest(ctx context.Context, filter bson.D) (*job.Document, error) {
-	document := &job.Document{}
-	err := s.jobs.FindOne(ctx, filter, options.FindOne().
-		SetSort(keys("nextRunAt", 1)).SetProjection(bson.D{{Key: "name", Value: 1}, {Key: "nextRunAt", Value: 1}})).Decode(document)
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return &job.Document{}, nil
+	cursor, err := s.jobs.Find(ctx, filter, options.Find().SetLimit(maxForeign).SetBatchSize(1).
+		SetSort(keys("nextRunAt", 1)).SetProjection(keys("name", 1, "nextRunAt", 1)))
+	if err != nil {
+		return nil, err
 	}
-	return document, err
+	defer func() { _ = cursor.Close(ctx) }()
+	for cursor.Next(ctx) {
+		document := &job.Document{}
+		if document.UnmarshalBSON(cursor.Current) == nil && !document.NextRunAt.IsZero() {
+			return document, nil
+		}
+	}
+	return &job.Document{}, cursor.Err()
 }

@@ -57,3 +57,52 @@ func TestDue(t *testing.T) {
 	}
 	check("disabled jobs do not count, resumed ones do", queue.Due{ByName: map[string]int64{"a": 0, "b": 1, "idle": 0, "paused": 1}, Oldest: time.Hour})
 }
+
+// No name hides behind another one that floods the queue.
+func TestDueUnderAFlood(t *testing.T) {
+	t.Parallel()
+	db, clock := mongotest.Database(t), clockwork.NewFakeClockAt(queuetest.Start)
+	store := mongoqueue.New(db, mongoqueue.Options{Now: clock.Now})
+	flood := make([]any, queue.DueMost+5)
+	for i := range flood {
+		flood[i] = bson.D{{Key: "name", Value: "a"}, {Key: "nextRunAt", Value: clock.Now().Add(-time.Minute)}}
+	}
+	if _, err := db.Collection("agendaJobs").InsertMany(t.Context(), flood); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Enqueue(t.Context(), queue.Request{Name: "b", RunAt: clock.Now().Add(-time.Second)}, queue.Request{Name: "c", RunAt: clock.Now().Add(-time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := store.Due(t.Context(), []string{"a", "b", "c", "idle"})
+	want := queue.Due{ByName: map[string]int64{"a": queue.DueMost, "b": 1, "c": 1, "idle": 0}, Oldest: time.Hour}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// A document that is nobody's job is not due, and hides no job that is.
+func TestDueAmongForeignDocuments(t *testing.T) {
+	t.Parallel()
+	db, clock := mongotest.Database(t), clockwork.NewFakeClockAt(queuetest.Start)
+	store := mongoqueue.New(db, mongoqueue.Options{Now: clock.Now})
+	past := bson.NewDateTimeFromTime(clock.Now().Add(-24 * time.Hour))
+	for _, foreign := range []bson.D{
+		{{Key: "name", Value: bson.A{"a"}}, {Key: "nextRunAt", Value: past}},
+		{{Key: "name", Value: bson.A{"b", "a"}}, {Key: "nextRunAt", Value: past}},
+		{{Key: "name", Value: 7}, {Key: "nextRunAt", Value: past}},
+		{{Key: "nextRunAt", Value: past}},
+		{{Key: "_id", Value: 7}, {Key: "name", Value: "other"}, {Key: "nextRunAt", Value: past}},
+	} {
+		if _, err := db.Collection("agendaJobs").InsertOne(t.Context(), foreign); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := store.Enqueue(t.Context(), queue.Request{Name: "a", RunAt: clock.Now().Add(-time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := store.Due(t.Context(), []string{"a", "b"})
+	want := queue.Due{ByName: map[string]int64{"a": 1, "b": 0}, Oldest: time.Minute}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}

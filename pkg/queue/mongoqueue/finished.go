@@ -20,7 +20,7 @@ const purgeBatch = 500
 // a batch, and returns how many were removed, also beside an error.
 func (s *Store) PurgeFinished(ctx context.Context, before time.Time) (int64, error) {
 	cursor, err := s.jobs.Find(ctx, finished(before), options.Find().SetBatchSize(purgeBatch).
-		SetProjection(keys("lastFinishedAt", 1, "lastRunAt", 1, "failedAt", 1)))
+		SetProjection(keys("lastFinishedAt", 1, "lastRunAt", 1, "failedAt", 1, "cancelledAt", 1)))
 	if err != nil {
 		return 0, fmt.Errorf("find finished jobs: %w", err)
 	}
@@ -72,18 +72,24 @@ func finished(before time.Time) bson.D {
 }
 
 // stillFinished matches a job that was found finished, as long as nobody has
-// retried it or saved it anew; false = it failed last, or never ended.
+// retried it or saved it anew; false = it failed last, or never ended. A run that
+// was cancelled and whose worker died ended with the cancel.
 func stillFinished(found bson.Raw, before time.Time) (bson.D, bool) {
 	filter := append(bson.D{{Key: "_id", Value: found.Lookup("_id")}}, finished(before)...)
 	ended, _ := found.Lookup("lastFinishedAt").DateTimeOK()
-	for _, key := range []string{"lastFinishedAt", "lastRunAt", "failedAt"} {
+	cancelled, _ := found.Lookup("cancelledAt").DateTimeOK()
+	for _, key := range []string{"lastFinishedAt", "lastRunAt", "failedAt", "cancelledAt"} {
 		value := found.Lookup(key)
 		if value.Type == 0 || value.Type == bson.TypeNull {
 			filter = append(filter, bson.E{Key: key, Value: nil})
 			continue
 		}
 		at, isDate := value.DateTimeOK()
-		if !isDate || key == "lastRunAt" && at > ended || key == "failedAt" && at >= ended {
+		switch {
+		case !isDate,
+			key == "lastRunAt" && at > max(ended, cancelled),
+			key == "failedAt" && at >= ended,
+			key == "cancelledAt" && at >= before.UnixMilli():
 			return nil, false
 		}
 		filter = append(filter, bson.E{Key: key, Value: bson.DateTime(at)})

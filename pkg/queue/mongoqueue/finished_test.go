@@ -37,7 +37,11 @@ func TestPurgeFinished(t *testing.T) {
 		nodeJob("gone: failed, then completed", old, with("failedAt", old.Add(-time.Minute)), with("failCount", 1)),
 		nodeJob("gone: cancelled in a run", old, with("cancelledAt", old)),
 		nodeJob("gone: cancelled before", old, with("cancelledAt", old), with("lastRunAt", nil), with("lastFinishedAt", nil)),
+		nodeJob("gone: cancelled, then its worker died", old, with("cancelledAt", old), with("lastRunAt", old.Add(-time.Second)), with("lastFinishedAt", nil)),
+		nodeJob("gone: the same after an earlier run", old, with("cancelledAt", old), with("lastRunAt", old.Add(-time.Second)), with("lastFinishedAt", old.Add(-time.Minute))),
 		nodeJob("young", young),
+		nodeJob("young: cancelled after its run", old, with("cancelledAt", young)),
+		nodeJob("ran on after a cancel", old.Add(-time.Hour), with("cancelledAt", old.Add(-time.Minute)), with("lastRunAt", old)),
 		nodeJob("young: cancelled", old, with("cancelledAt", young), with("lastRunAt", nil), with("lastFinishedAt", nil)),
 		nodeJob("exactly at the limit", limit),
 		nodeJob("dead", old, with("failedAt", old)),
@@ -52,7 +56,7 @@ func TestPurgeFinished(t *testing.T) {
 		nodeJob("never ran", old, with("lastRunAt", nil), with("lastFinishedAt", nil)),
 	}
 	var want []string
-	for _, j := range jobs[4:] {
+	for _, j := range jobs[6:] {
 		want = append(want, j.(bson.M)["_id"].(string))
 	}
 	for range 1001 { // more than two batches
@@ -64,8 +68,8 @@ func TestPurgeFinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := mongoqueue.New(db, mongoqueue.Options{})
-	if n, err := store.PurgeFinished(t.Context(), limit); n != 1005 || err != nil {
-		t.Errorf("removed %d, %v; want 1005", n, err)
+	if n, err := store.PurgeFinished(t.Context(), limit); n != 1007 || err != nil {
+		t.Errorf("removed %d, %v; want 1007", n, err)
 	}
 	cursor, err := db.Collection("agendaJobs").Find(t.Context(), bson.D{})
 	if err != nil {

@@ -175,7 +175,7 @@ func (q *hostileQueue) look() {
 	_, countsErr := q.store.Counts(ctx)
 	_, dueErr := q.store.Due(ctx, []string{"a", "b"})
 	_, settingsErr := q.store.Settings(ctx)
-	_, recurringErr := q.store.Recurring(ctx)
+	_, recurringErr := q.store.BadSchedules(ctx)
 	_, rescueErr := q.store.Rescue(ctx, queue.RescueRequest{Instance: "worker@w9"})
 	_, purgeErr := q.store.PurgeFinished(ctx, q.clock.Now().Add(-1000*time.Hour))
 	if err := errors.Join(countsErr, dueErr, settingsErr, recurringErr, rescueErr, purgeErr, q.store.Reconcile(ctx, "c")); err != nil {

@@ -157,7 +157,7 @@ func (s *search) lockCondition(names []string, until time.Time) bson.D {
 	var branches []bson.D
 	for lifetime, names := range byLifetime {
 		branches = append(branches, bson.D{
-			{Key: "name", Value: in(names)}, {Key: "lockedAt", Value: append(locked(), upTo(s.now.Add(-lifetime))...)}, enabled,
+			{Key: "name", Value: in(names)}, {Key: "lockedAt", Value: upTo(s.now.Add(-lifetime))}, enabled,
 		})
 	}
 	if len(branches) == 1 {

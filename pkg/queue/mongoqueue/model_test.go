@@ -58,11 +58,11 @@ func newModel(t *testing.T, rt *rapid.T) *model {
 	if _, err := m.store.Arm(t.Context(), queue.Recurring{Name: "r", Repeat: schedule.Spec{Interval: "*/5 * * * *"}}); err != nil {
 		rt.Fatal(err)
 	}
-	recurring, err := m.store.Recurring(t.Context())
+	recurring, err := m.store.Singles(t.Context(), "r")
 	if err != nil || len(recurring) != 1 {
 		rt.Fatal(len(recurring), err)
 	}
-	m.jobs = append(m.jobs, &modelJob{id: recurring[0].ID, name: "r", recurring: true, planned: recurring[0].NextRunAt})
+	m.jobs = append(m.jobs, &modelJob{id: recurring["r"].ID, name: "r", recurring: true, planned: recurring["r"].NextRunAt})
 	return m
 }
 

@@ -57,7 +57,7 @@ func (s *Store) Reconcile(ctx context.Context, name string) error {
 // heldBy counts the locked jobs of a name for each worker. Those of Node
 // processes are not counted.
 func (s *Store) heldBy(ctx context.Context, name string) (map[string]int, error) {
-	cursor, err := s.jobs.Find(ctx, bson.D{{Key: "lockedAt", Value: locked()}, {Key: "name", Value: name}},
+	cursor, err := s.jobs.Find(ctx, bson.D{{Key: "lockedAt", Value: anyDate}, {Key: "name", Value: name}},
 		options.Find().SetProjection(bson.D{{Key: "leaseHolder", Value: 1}, {Key: "lastModifiedBy", Value: 1}}).SetLimit(maxHeld))
 	if err != nil {
 		return nil, err

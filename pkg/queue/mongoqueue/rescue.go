@@ -55,7 +55,7 @@ func (s *Store) Rescue(ctx context.Context, request queue.RescueRequest) (queue.
 // A job of an older release names its holder in lastModifiedBy alone.
 func (s *Store) heldOf(ctx context.Context, request queue.RescueRequest) ([]*job.Document, error) {
 	filter := bson.D{
-		{Key: "lockedAt", Value: locked()},
+		{Key: "lockedAt", Value: anyDate},
 		{Key: "$or", Value: bson.A{
 			bson.D{{Key: "leaseHolder", Value: request.Instance}},
 			bson.D{{Key: "leaseHolder", Value: nil}, {Key: "lastModifiedBy", Value: request.Instance}},

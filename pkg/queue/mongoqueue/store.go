@@ -176,18 +176,20 @@ func inOneAnswer(n int) *options.FindOptionsBuilder {
 	return options.Find().SetLimit(int64(n)).SetBatchSize(int32(n) + 1)
 }
 
-// anyDate matches every stored date: comparisons match within one BSON type,
-// so null, absent and text are out.
-var anyDate = bson.D{{Key: "$gt", Value: bson.DateTime(-1 << 62)}}
+// The conditions on dates. Comparisons match within one BSON type, so null,
+// absent and text are out. Each repeats the condition of the partial indexes
+// (schema.IsDate), without which no query can use them.
 
-// locked matches every stored date of lockedAt, in the words in which a partial
-// index of such dates may be declared: a planner uses one only where the query
-// repeats its condition.
-func locked() bson.D { return append(bson.D{isDate}, anyDate...) }
+// anyDate matches every stored date.
+var anyDate = bson.D{{Key: "$gte", Value: schema.FirstDate}}
 
-func upTo(t time.Time) bson.D { return bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(t)}} }
+func upTo(t time.Time) bson.D { return within("$lte", bson.NewDateTimeFromTime(t)) }
 
-func after(t time.Time) bson.D { return bson.D{{Key: "$gt", Value: bson.NewDateTimeFromTime(t)}} }
+func after(t time.Time) bson.D { return within("$gt", bson.NewDateTimeFromTime(t)) }
+
+func within(operator string, date bson.DateTime) bson.D {
+	return bson.D{{Key: "$gte", Value: schema.FirstDate}, {Key: operator, Value: date}}
+}
 
 // enabled is Agenda's condition on disabled: null, absent and false pass.
 var enabled = bson.E{Key: "disabled", Value: bson.D{{Key: "$ne", Value: true}}}

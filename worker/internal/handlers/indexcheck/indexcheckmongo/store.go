@@ -65,7 +65,11 @@ func (s *Store) compare(report *indexcheck.Report, c schema.Collection, d mongod
 		report.Changed = append(report.Changed, finding(change.Stored.Name, "should be "+change.Declared.String()))
 	}
 	for _, index := range d.Extra {
-		report.Unknown = append(report.Unknown, finding(index.Name, "not declared by this release"))
+		note := "not declared by this release"
+		if r, retired := index.Retired(c.Name, s.jobs); retired {
+			note = "an earlier release made it, and " + r.By + " replaces it: \"migrate up\" drops it"
+		}
+		report.Unknown = append(report.Unknown, finding(index.Name, note))
 	}
 }
 
