@@ -57,7 +57,7 @@ func (r *Runner) overBefore(t *task) (queue.Ending, bool) {
 	switch lease := t.lease; {
 	case lease.Cancelled:
 		ending.Outcome, ending.Error = job.Cancelled, ErrCancelled.Error()
-	case lease.Lost > 0 && lease.Failures >= r.retryOf(lease.Job.Name).MaxAttempts:
+	case lease.Lost > 0 && lease.Failures >= r.retryOf(lease.Job.Name).WithDefaults().MaxAttempts:
 		ending.Outcome = job.Dead
 		ending.Error = fmt.Sprintf("the worker died %s while it ran this job; it is not run again", times(lease.Lost))
 	default:

@@ -19,9 +19,8 @@ const (
 	DefaultBatch        = 500
 	DefaultPollInterval = 5 * time.Second
 	DefaultIdleInterval = 15 * time.Second
-	// DefaultUnrecorded outcomes are five commands.
-	DefaultUnrecorded = 5000
-	DefaultBytes      = 64 << 20
+	DefaultHeld         = 5000
+	DefaultBytes        = 64 << 20
 )
 
 // Options configure a Runner. Store, Registry and Handlers are required.
@@ -42,11 +41,12 @@ type Options struct {
 	PerName int
 	// Batch bounds one lease command.
 	Batch int
-	// Unrecorded is how many runs may have ended without a stored outcome before
-	// this process stops to lease.
-	Unrecorded int
-	// Bytes is what the documents and the outcomes that are held may weigh.
-	// Beyond it a name is leased only while its own part is below a quarter.
+	// Held is how many leases this process may have: jobs that wait for a slot,
+	// that run, and that ended and whose outcome is not stored yet. It is not
+	// below Slots.
+	Held int
+	// Bytes is what the documents and the outcomes of these may weigh. Beyond it
+	// a name is leased only while its own part is below a quarter.
 	Bytes int
 	// PollInterval is the longest time between looks at the queue while
 	// wake-ups cannot arrive; IdleInterval while they can. After work was
@@ -86,9 +86,10 @@ func (o Options) withDefaults() Options {
 	if o.Batch <= 0 {
 		o.Batch = DefaultBatch
 	}
-	if o.Unrecorded <= 0 {
-		o.Unrecorded = DefaultUnrecorded
+	if o.Held <= 0 {
+		o.Held = DefaultHeld
 	}
+	o.Held = max(o.Held, o.Slots)
 	if o.Bytes <= 0 {
 		o.Bytes = DefaultBytes
 	}

@@ -69,7 +69,7 @@ func (r *recorder) left() (n, lost int) {
 }
 
 // take accepts an outcome. It never blocks: there are at most as many as
-// leases held, and leasing stops at Options.Unrecorded.
+// leases held, and these are bounded (Options.Held).
 func (r *recorder) take(t *task, ending queue.Ending) {
 	r.table.grow(t, weightOf(ending))
 	r.mu.Lock()

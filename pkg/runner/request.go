@@ -15,7 +15,7 @@ import (
 func (f *fetcher) request(ctx context.Context, r room) queue.LeaseRequest {
 	request := queue.LeaseRequest{
 		Holder: f.presence.id(), Names: make(map[string]queue.NameRequest, len(r.names)),
-		Total: min(r.idle, f.options.Batch), Bytes: r.bytes, Horizon: horizon, Fragile: r.fragile,
+		Total: min(r.idle, r.most, f.options.Batch), Bytes: r.bytes, Horizon: horizon, Fragile: r.fragile,
 	}
 	for name, space := range f.bounded(r) {
 		settings := f.settings[name]
@@ -35,10 +35,15 @@ func (f *fetcher) request(ctx context.Context, r room) queue.LeaseRequest {
 	return request
 }
 
-// bounded cuts what is leased ahead so that a batch keeps its bound. Names
-// that ask for little get it; the others share the rest.
+// bounded cuts what is leased ahead so that a batch keeps its bound: what
+// starts at once comes first. Names that ask for little get it; the others
+// share the rest.
 func (f *fetcher) bounded(r room) map[string]space {
-	left := f.options.Batch - min(r.idle, f.options.Batch)
+	now := 0
+	for _, s := range r.names {
+		now += s.free - s.ahead
+	}
+	left := max(min(r.most, f.options.Batch)-min(r.idle, now), 0)
 	names := slices.SortedFunc(maps.Keys(r.names), func(a, b string) int {
 		return cmp.Or(cmp.Compare(r.names[a].ahead, r.names[b].ahead), cmp.Compare(a, b))
 	})

@@ -5,7 +5,8 @@ import "github.com/etrainer/backend/pkg/queue"
 // room is what can be leased now.
 type room struct {
 	idle  int // slots that nothing which is held can fill
-	bytes int // what the documents may weigh
+	most  int // jobs that can be held more, over all names
+	bytes int // what their documents may weigh
 	names map[string]space
 	// fragile: of the jobs that may kill this worker it holds one at most, so
 	// that none is charged for another's death.
@@ -33,11 +34,11 @@ func (t *table) roomFor(first bool) room {
 }
 
 func (t *table) room(first bool) room {
-	r := room{names: map[string]space{}, bytes: max(t.maxBytes-t.bytes, t.maxBytes/4), fragile: queue.OneFragile}
+	r := room{names: map[string]space{}, most: t.maxHeld - len(t.held), bytes: max(t.maxBytes-t.bytes, t.maxBytes/4), fragile: queue.OneFragile}
 	if t.fragile > 0 {
 		r.fragile = queue.NoFragile
 	}
-	if t.draining || t.ended() >= t.maxUnrecorded {
+	if t.draining || r.most <= 0 {
 		return r
 	}
 	r.idle = t.idle()

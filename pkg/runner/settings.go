@@ -89,8 +89,8 @@ func (r *Runner) setRetries(settings map[string]job.Settings) {
 func (r *Runner) retryOf(name string) job.Retry {
 	if set := r.retries.Load(); set != nil {
 		if override, ok := (*set)[name]; ok {
-			return override.WithDefaults()
+			return override
 		}
 	}
-	return r.handlers[name].definition.Retry.WithDefaults()
+	return r.handlers[name].definition.Retry
 }

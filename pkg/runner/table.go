@@ -9,11 +9,11 @@ import (
 // outcome, and decides which to run next (lane.go) and how many more to lease
 // (room.go).
 type table struct {
-	now           func() time.Time // local clock
-	slots         int
-	maxUnrecorded int
-	maxBytes      int
-	byName        map[string]*lane // fixed before the first task
+	now      func() time.Time // local clock
+	slots    int
+	maxHeld  int
+	maxBytes int
+	byName   map[string]*lane // fixed before the first task
 
 	mu       sync.Mutex
 	held     map[*task]struct{} // leased and not yet recorded
@@ -27,7 +27,7 @@ type table struct {
 
 func newTable(o Options) *table {
 	return &table{
-		now: o.Clock.Now, slots: o.Slots, maxUnrecorded: o.Unrecorded, maxBytes: o.Bytes,
+		now: o.Clock.Now, slots: o.Slots, maxHeld: o.Held, maxBytes: o.Bytes,
 		byName: map[string]*lane{}, held: map[*task]struct{}{},
 	}
 }
@@ -169,11 +169,8 @@ func (t *table) load() int {
 func (t *table) unrecorded() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.ended()
+	return len(t.held) - t.running - t.waiting
 }
-
-// ended counts them. The caller holds the lock.
-func (t *table) ended() int { return len(t.held) - t.running - t.waiting }
 
 // holds reports whether a task is still to be recorded.
 func (t *table) holds(each *task) bool {
