@@ -17,6 +17,7 @@ type lane struct {
 	ended   int  // runs that ended since this name was last searched for
 	owed    bool // there may be due jobs that the last search left, or did not look for
 	blocked bool // the limit over all workers has no place
+	placed  bool // no run has ended without a place since the last comparison
 }
 
 const (

@@ -53,7 +53,8 @@ func (p *places) ready(ctx context.Context, name string, limit int) bool {
 	}
 	l.limit = limit
 	now := p.options.Clock.Now()
-	if !l.reconciledAt.IsZero() && !(l.full && now.Sub(l.reconciledAt) >= reconcileEvery) {
+	known := p.table.placed(name) && !l.reconciledAt.IsZero()
+	if known && !(l.full && now.Sub(l.reconciledAt) >= reconcileEvery) {
 		return true
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, leaseTimeout, errLeaseTimeout)
@@ -61,6 +62,7 @@ func (p *places) ready(ctx context.Context, name string, limit int) bool {
 	if err := p.options.Store.Reconcile(ctx, name); err != nil {
 		p.options.Log.WarnContext(ctx, "the places of a limit are not compared with the running jobs; the name waits",
 			slog.String("job_name", name), slog.Any("error", err))
+		l.reconciledAt = time.Time{}
 		p.leaveOut(name, l)
 		return false
 	}

@@ -157,6 +157,16 @@ func (t *table) block(name string, blocked bool) {
 	t.byName[name].blocked = blocked
 }
 
+// placed reports, once, whether every run of a name that has ended gave its
+// place back by itself: one that began before the limit was set has none.
+func (t *table) placed(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	was := t.byName[name].placed
+	t.byName[name].placed = true
+	return was
+}
+
 func (t *table) isBlocked(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

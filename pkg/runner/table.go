@@ -128,8 +128,12 @@ func (t *table) settle(done *task) {
 	}
 	delete(t.held, done)
 	t.weigh(done, -done.size)
-	if l := t.lane(done); l.blocked {
+	l := t.lane(done)
+	if l.blocked {
 		l.blocked, l.owed = false, true
+	}
+	if done.lease.Slot.IsZero() {
+		l.placed = false
 	}
 }
 
