@@ -22,7 +22,7 @@ type task struct {
 	handler  Handler
 	logger   *slog.Logger
 	beat     func(context.Context, *task) error // renews the lease of this task alone
-	outlives func(*task, error)                 // tells that the handler ignores the end of its context
+	outlives func(context.Context, *task)       // tells that the handler ignores the end of its context
 	clock    clockwork.Clock
 
 	queued time.Time // local clock: since when it waits for a slot; guarded by the table
@@ -54,7 +54,7 @@ func (t *task) run(ctx context.Context) (result bson.RawValue, stack string, err
 	if early := t.begin(stop); early != nil {
 		return bson.RawValue{}, "", early
 	}
-	defer watchEnd(ctx, t.clock, func(cause error) { t.outlives(t, cause) })()
+	defer watchEnd(ctx, t.clock, func(ctx context.Context) { t.outlives(ctx, t) })()
 	defer func() {
 		if p := recover(); p != nil {
 			stack, err = string(debug.Stack()), fmt.Errorf("panic: %v", p)
