@@ -105,6 +105,9 @@ type LeaseRequest struct {
 	// Bytes bounds the size of the documents of the batch; 0 = no bound. The
 	// first job is leased whatever its size.
 	Bytes int
+	// Fragile says whether jobs that may kill their workers are leased; those
+	// that are not are left for later, and hide no others.
+	Fragile Fragile
 	// Horizon is how far past now to look for the next due time.
 	Horizon time.Duration
 	// Expired asks for jobs whose lease outlived its lifetime, instead of
@@ -112,6 +115,21 @@ type LeaseRequest struct {
 	// holders that are Node processes.
 	Expired bool
 }
+
+// FragileAfter is how many runs of a tick must have been lost before its job is
+// taken for one that may kill its workers.
+const FragileAfter = 2
+
+// Fragile says how many jobs are leased of those that were lost FragileAfter
+// times or more.
+type Fragile int
+
+// The values of Fragile.
+const (
+	AnyFragile Fragile = iota
+	OneFragile
+	NoFragile
+)
 
 // HolderPrefix begins the name of every worker of this product, so that a
 // lastModifiedBy tells them from Node processes and from operators.

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -13,30 +12,11 @@ import (
 	"github.com/etrainer/backend/pkg/queue"
 )
 
-// accept makes tasks of leases and starts what has a slot.
-func (r *Runner) accept(ctx context.Context, leases []*queue.Lease) {
-	if len(leases) == 0 {
-		return
-	}
-	tasks := make([]*task, len(leases))
-	for i, lease := range leases {
-		tasks[i] = r.newTask(lease)
-	}
-	r.table.add(tasks)
-	r.fill()
-	r.presence.busy(ctx)
-}
+// minSnooze is the least time until a snoozed job runs again: a handler that
+// snoozes for no time at all must not keep a worker and the database busy.
+const minSnooze = time.Second
 
-func (r *Runner) newTask(lease *queue.Lease) *task {
-	t := &task{lease: lease, handler: r.handlers[lease.Job.Name], now: r.options.Clock.Now, beat: r.keeper.renewOne}
-	t.logger = slog.New(newLines(t, r.options.Log.Handler().WithAttrs([]slog.Attr{
-		slog.String("job_name", lease.Job.Name), slog.String("job_id", lease.Job.ID.Hex()), slog.Int("attempt", lease.Attempt),
-	})))
-	if lease.Cancelled {
-		t.ended = ErrCancelled // asked for before its worker died
-	}
-	return t
-}
+var errGoexit = errors.New("the handler ended its goroutine by runtime.Goexit; a handler must return")
 
 // fill starts waiting tasks while slots are free. Whoever frees a slot calls
 // it, so no goroutine stands between a free slot and the next job.
@@ -54,8 +34,19 @@ func (r *Runner) fill() {
 func (r *Runner) execute(t *task) {
 	defer r.handlersRunning.Done()
 	for t != nil {
-		began := r.options.Clock.Now()
-		result, stack, err := t.run(r.working)
+		r.runTask(t)
+		t = r.table.next() // this goroutine keeps its slot while there is work
+	}
+}
+
+// runTask runs one task in its slot. What follows the handler is deferred,
+// because a handler can end the goroutine: others then take over its slot.
+func (r *Runner) runTask(t *task) {
+	began := r.options.Clock.Now()
+	var result bson.RawValue
+	var stack string
+	err := errGoexit
+	defer func() {
 		took := r.options.Clock.Now().Sub(began)
 		r.options.Metrics.ran(t.lease, took)
 		ending := r.judge(t, result, stack, err)
@@ -63,8 +54,11 @@ func (r *Runner) execute(t *task) {
 		r.table.ran(t, took)
 		r.recorder.take(t, ending)
 		r.notifyFreed()
-		t = r.table.next() // this goroutine keeps its slot while there is work
-	}
+		if errors.Is(err, errGoexit) {
+			r.fill()
+		}
+	}()
+	result, stack, err = t.run(r.working)
 }
 
 // judge turns what a handler returned into an outcome.
@@ -81,7 +75,7 @@ func (r *Runner) judge(t *task, result bson.RawValue, stack string, err error) q
 	case err == nil:
 		ending.Outcome = job.Succeeded
 	case errors.As(err, &v) && v.kind == snooze:
-		ending.Outcome, ending.RunAgainAt = job.Snoozed, r.options.Now().Add(v.after)
+		ending.Outcome, ending.RunAgainAt = job.Snoozed, r.options.Now().Add(max(v.after, minSnooze))
 	case errors.As(err, &v) && v.kind == discard:
 		ending.Outcome = job.Discarded
 	case errors.As(err, &v) && v.kind == cancel, errors.Is(err, ErrCancelled):
@@ -98,29 +92,12 @@ func (r *Runner) judge(t *task, result bson.RawValue, stack string, err error) q
 
 // retry plans the next attempt, or none when they are exhausted.
 func (r *Runner) retry(t *task, ending *queue.Ending) {
-	policy := t.handler.definition.Retry
-	if set := r.retries.Load(); set != nil {
-		if override, ok := (*set)[t.lease.Job.Name]; ok {
-			policy = override
-		}
-	}
-	delay, ok := policy.Next(t.lease.Failures+1, rand.Float64())
+	delay, ok := r.retryOf(t.lease.Job.Name).Next(t.lease.Failures+1, rand.Float64())
 	if !ok {
 		ending.Outcome = job.Dead
 		return
 	}
 	ending.Outcome, ending.RunAgainAt = job.Retrying, r.options.Now().Add(delay)
-}
-
-// setRetries publishes the retry policies that operators have set.
-func (r *Runner) setRetries(settings map[string]job.Settings) {
-	retries := map[string]job.Retry{}
-	for name, s := range settings {
-		if s.Retry != nil {
-			retries[name] = *s.Retry
-		}
-	}
-	r.retries.Store(&retries)
 }
 
 func (r *Runner) logEnding(ending queue.Ending, took time.Duration) {

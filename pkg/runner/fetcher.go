@@ -2,15 +2,12 @@ package runner
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
-	"github.com/etrainer/backend/pkg/wake"
 )
 
 const (
@@ -24,31 +21,42 @@ const (
 	leaseTimeout = 30 * time.Second
 	// horizon is how far ahead a look sees the next due time.
 	horizon = time.Minute
-	// settingsAge is how old settings may be when something is leased.
-	settingsAge = 30 * time.Second
 	// expiredEvery is how often locks past their lifetime are looked for, unless
 	// a name has a shorter lifetime.
 	expiredEvery = time.Minute
+	// unannouncedFor is how long the poll interval counts although wake-ups
+	// arrive, after a job that none had announced: a Node process enqueues.
+	unannouncedFor = time.Minute
 )
 
-// fetcher leases due jobs.
+// fetcher leases due jobs. One goroutine looks (this file) and then waits for a
+// reason to look again (pause.go).
 type fetcher struct {
 	*Runner
-	settings     map[string]job.Settings
+	places       *places
+	settings     map[string]job.Settings // nil = never read
 	settingsAt   time.Time
+	unreadable   bool // the last reading of the settings failed
 	expiredAt    time.Time
 	nextDue      time.Time // by the server's clock
 	interval     time.Duration
-	backlog      bool // the last look left due jobs behind
-	fruitless    int  // looks in a row that saw due jobs and got none
+	fruitless    int // looks in a row that saw due jobs and got none
 	failureDelay time.Duration
+	polled       bool      // this look is one of those that come in any case, and nothing is known to be due
+	unannounced  time.Time // local clock: when such a look last found a job; zero = never
+
+	plans chan struct{} // has one element when an earlier job was planned
 
 	mu      sync.Mutex
-	doubted []string // holders that may have leases of which nobody knows
+	planned time.Time // server's clock: the earliest run that this process has planned
+	doubted []string  // holders that may have leases of which nobody knows
+}
+
+func newFetcher(r *Runner) *fetcher {
+	return &fetcher{Runner: r, places: newPlaces(r), interval: firstPoll, plans: make(chan struct{}, 1)}
 }
 
 func (f *fetcher) run(ctx context.Context) error {
-	f.interval = firstPoll
 	for ctx.Err() == nil {
 		f.look(ctx)
 		f.wait(ctx)
@@ -58,48 +66,106 @@ func (f *fetcher) run(ctx context.Context) error {
 
 // look leases until nothing is due or no room is left.
 func (f *fetcher) look(ctx context.Context) {
-	for ctx.Err() == nil {
-		request, ok := f.request(ctx)
-		if !ok {
-			f.nextDue = time.Time{} // it may come and go: there is no room for it
-			return
-		}
-		limited := f.holdsLimited(nil)
-		batch, err := f.lease(ctx, request)
-		if err != nil {
+	f.forgetPlan(f.options.Now())
+	f.places.retry()
+	for again := true; again && ctx.Err() == nil; {
+		var err error
+		if again, err = f.search(ctx); err != nil {
 			f.failed(ctx, err)
 			return
 		}
 		f.failureDelay = 0
-		f.learn(batch, limited || f.holdsLimited(batch.Leases))
-		if len(batch.Leases) == 0 || !batch.More || !f.table.hungry() {
-			break
-		}
 	}
 	f.lookForExpired(ctx)
 }
 
-// learn keeps what a batch tells about the next look. limited says that jobs
-// may have been left because of a run of this process, whose end is awaited.
-func (f *fetcher) learn(batch queue.Batch, limited bool) {
-	f.nextDue, f.backlog = batch.NextDue, batch.More || limited
+// search leases once. While a name that has its share of the slots wants more
+// of them, the others are asked first.
+func (f *fetcher) search(ctx context.Context) (again bool, err error) {
+	if err := f.refreshSettings(ctx); err != nil {
+		return false, err
+	}
+	f.nextDue = time.Time{}
+	if f.table.contested() {
+		if _, err := f.leaseFor(ctx, f.table.roomFor(true), true); err != nil {
+			return false, err
+		}
+	}
+	batch, err := f.leaseFor(ctx, f.table.roomFor(false), false)
+	return len(batch.Leases) > 0 && batch.More && f.table.appetite() == famished, err
+}
+
+// leaseFor leases what there is room for, and keeps what that tells; some says
+// that other names will be searched for in a moment.
+func (f *fetcher) leaseFor(ctx context.Context, r room, some bool) (queue.Batch, error) {
+	if len(r.names) == 0 && !some {
+		f.table.owe("") // there is no room: whether anything is due is not known
+	}
+	request := f.request(ctx, r)
+	if len(request.Names) == 0 {
+		return queue.Batch{}, nil
+	}
+	batch, err := f.lease(ctx, request)
+	if err != nil {
+		return queue.Batch{}, err
+	}
+	f.learn(request, batch, some)
+	return batch, nil
+}
+
+// learn keeps what a batch tells about the next look.
+func (f *fetcher) learn(request queue.LeaseRequest, batch queue.Batch, some bool) {
+	f.nextDue = earlier(f.nextDue, batch.NextDue)
+	f.places.learn(request, batch)
+	owed := owedAfter(request, batch)
+	if !some {
+		for name := range f.handlers { // had no room
+			if _, asked := request.Names[name]; !asked && !f.settings[name].Paused {
+				owed[name] = true
+			}
+		}
+	}
+	f.table.searched(owed)
 	switch {
 	case len(batch.Leases) > 0:
 		f.interval, f.fruitless = firstPoll, 0
+		if f.polled {
+			f.unannounced = f.options.Clock.Now()
+		}
 	case batch.More:
 		f.fruitless++
 	default:
 		f.fruitless = 0
 	}
+	f.polled = false
 }
 
-// holdsLimited reports whether the end of a run of this process makes room
-// for another within a limit over all workers. The runs of fresh leases may
-// have ended by now.
-func (f *fetcher) holdsLimited(fresh []*queue.Lease) bool {
-	limited := func(lease *queue.Lease) bool { return f.settings[lease.Job.Name].Concurrency > 0 }
-	return slices.ContainsFunc(fresh, limited) ||
-		slices.ContainsFunc(f.table.tasks(), func(t *task) bool { return limited(t.lease) })
+// owedAfter tells of which names there may be more due jobs: of those that got
+// all that was asked for.
+func owedAfter(request queue.LeaseRequest, batch queue.Batch) map[string]bool {
+	got, ahead := map[string]int{}, map[string]int{}
+	now, bytes, largest := 0, 0, 0
+	for _, lease := range batch.Leases {
+		got[lease.Job.Name]++
+		bytes, largest = bytes+lease.Job.Size, max(largest, lease.Job.Size)
+		if lease.Ahead {
+			ahead[lease.Job.Name]++
+		} else {
+			now++
+		}
+	}
+	owed := make(map[string]bool, len(request.Names))
+	full := false
+	for name, want := range request.Names {
+		owed[name] = batch.More && (got[name] >= want.Free || now >= request.Total && ahead[name] >= want.Ahead || bytes+largest >= request.Bytes)
+		full = full || owed[name]
+	}
+	if batch.More && !full { // another worker was faster, with the same names
+		for name := range got {
+			owed[name] = true
+		}
+	}
+	return owed
 }
 
 func (f *fetcher) lease(ctx context.Context, request queue.LeaseRequest) (queue.Batch, error) {
@@ -123,108 +189,6 @@ func (f *fetcher) lease(ctx context.Context, request queue.LeaseRequest) (queue.
 	return batch, nil
 }
 
-// doubt remembers a name of this process under which jobs may be leased
-// without its knowing. Nobody else would hand them back: peers rescue only
-// what is listed in the fleet and dead.
-func (f *fetcher) doubt(holder string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !slices.Contains(f.doubted, holder) {
-		f.doubted = append(f.doubted, holder)
-	}
-}
-
-// clearDoubts hands back what is leased under doubted names, but for what is
-// known to be held under the present one.
-func (f *fetcher) clearDoubts(ctx context.Context) error {
-	for {
-		holder, ok := f.nextDoubt()
-		if !ok {
-			return nil
-		}
-		if err := f.handBack(ctx, holder); err != nil {
-			return fmt.Errorf("hand back what %s may hold: %w", holder, err)
-		}
-		f.mu.Lock()
-		f.doubted = slices.DeleteFunc(f.doubted, func(each string) bool { return each == holder })
-		f.mu.Unlock()
-	}
-}
-
-func (f *fetcher) nextDoubt() (holder string, ok bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.doubted) == 0 {
-		return "", false
-	}
-	return f.doubted[0], true
-}
-
-func (f *fetcher) handBack(ctx context.Context, holder string) error {
-	request := queue.RescueRequest{Instance: holder, Own: true}
-	for _, t := range f.table.tasks() {
-		switch {
-		case holder == f.presence.id():
-			request.Keep = append(request.Keep, t.lease)
-		case holder == t.lease.Holder:
-			request.Lost = append(request.Lost, t.lease)
-			f.keeper.lose(t)
-		}
-	}
-	_, err := f.options.Store.Rescue(ctx, request)
-	return err
-}
-
-// request asks for as much as there is room for, of the names that may run.
-func (f *fetcher) request(ctx context.Context) (queue.LeaseRequest, bool) {
-	free, total := f.table.free()
-	if total <= 0 || len(free) == 0 {
-		f.backlog = true
-		return queue.LeaseRequest{}, false
-	}
-	f.refreshSettings(ctx)
-	request := queue.LeaseRequest{
-		Holder: f.presence.id(), Names: make(map[string]queue.NameRequest, len(free)),
-		Total: min(total, f.options.Batch), Horizon: horizon,
-	}
-	for name, n := range free {
-		settings := f.settings[name]
-		if settings.Paused {
-			continue
-		}
-		d := f.handlers[name].definition
-		request.Names[name] = queue.NameRequest{
-			Free: n, Lifetime: d.LockLifetime, Limit: settings.Concurrency,
-			Missed: either(settings.Missed, d.Missed), Overlap: either(settings.Overlap, d.Overlap),
-		}
-	}
-	return request, len(request.Names) > 0
-}
-
-func either[T ~string](set, otherwise T) T {
-	if set != "" {
-		return set
-	}
-	return otherwise
-}
-
-func (f *fetcher) refreshSettings(ctx context.Context) {
-	now := f.options.Clock.Now()
-	if !f.settingsStale.Swap(false) && now.Sub(f.settingsAt) < settingsAge && f.settings != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, leaseTimeout, errLeaseTimeout)
-	defer cancel()
-	settings, err := f.options.Settings.Settings(ctx)
-	if err != nil {
-		f.settingsStale.Store(true)
-		f.options.Log.WarnContext(ctx, "settings not read; the last known ones stand", slog.Any("error", err))
-		return
-	}
-	f.settings, f.settingsAt = settings, now
-	f.setRetries(settings)
-}
-
 // lookForExpired takes over what a Node process, or a worker that nobody
 // could rescue, left locked for longer than its lifetime.
 func (f *fetcher) lookForExpired(ctx context.Context) {
@@ -232,8 +196,8 @@ func (f *fetcher) lookForExpired(ctx context.Context) {
 	if now.Sub(f.expiredAt) < f.expiredPause() {
 		return
 	}
-	request, ok := f.request(ctx)
-	if !ok {
+	request := f.request(ctx, f.table.roomFor(false))
+	if len(request.Names) == 0 {
 		return
 	}
 	f.expiredAt = now
@@ -258,87 +222,8 @@ func (f *fetcher) failed(ctx context.Context, err error) {
 		return
 	}
 	f.failureDelay = min(max(2*f.failureDelay, 100*time.Millisecond), 5*time.Second)
+	if f.settings == nil {
+		return // that was told
+	}
 	f.options.Log.WarnContext(ctx, "leasing failed; trying again", slog.Any("error", err), slog.Duration("delay", f.failureDelay))
-}
-
-// wait returns when there is a reason to look again.
-func (f *fetcher) wait(ctx context.Context) {
-	timer := f.options.Clock.NewTimer(f.pause())
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.Chan():
-			return
-		case <-f.wakeups:
-			f.interval = firstPoll
-			return
-		case signal, open := <-f.options.Subscriber.Signals():
-			if open && f.heard(signal) {
-				f.interval = firstPoll
-				return
-			}
-		case <-f.freed:
-			if f.backlog && f.failureDelay == 0 {
-				f.gather(ctx)
-				return
-			}
-		}
-	}
-}
-
-// gather waits for room to be worth a look, but not long.
-func (f *fetcher) gather(ctx context.Context) {
-	timer := f.options.Clock.NewTimer(linger)
-	defer timer.Stop()
-	for !f.table.hungry() {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.Chan():
-			return
-		case <-f.freed:
-		}
-	}
-}
-
-// pause is the time to the next look if nothing happens before.
-func (f *fetcher) pause() time.Duration {
-	if f.failureDelay > 0 {
-		return f.failureDelay
-	}
-	longest := f.options.PollInterval
-	if f.options.Subscriber.Connected() {
-		longest = max(f.options.IdleInterval, longest)
-	}
-	pause := min(f.interval, longest)
-	f.interval = min(2*f.interval, longest)
-	if f.fruitless > 0 {
-		// Another worker was faster, which is over in a moment, or the jobs
-		// that are due are over their limit, which may last.
-		pause = min(pause, linger<<min(f.fruitless, 10))
-	}
-	if !f.nextDue.IsZero() {
-		pause = min(pause, max(f.nextDue.Sub(f.options.Now()), time.Millisecond))
-	}
-	return pause
-}
-
-// heard acts on a signal and reports whether it is a reason to look.
-func (f *fetcher) heard(signal wake.Signal) bool {
-	switch signal.Kind {
-	case wake.Due:
-		f.presence.stir()
-		_, mine := f.handlers[signal.Name]
-		return mine || signal.Name == ""
-	case wake.Settings:
-		f.settingsStale.Store(true)
-		return true
-	case wake.Cancel:
-		f.keeper.check()
-	case wake.Busy:
-		f.presence.stir()
-	}
-	return false
 }

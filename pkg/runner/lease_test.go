@@ -163,10 +163,10 @@ func TestDeclaredDead(t *testing.T) {
 	t.Parallel()
 	b, g := newBench(t, nil), newGate()
 	o := b.options(handler("a", g.run))
-	o.Clock = pollless{clockwork.NewRealClock()} // it leases nothing while the test is at it
+	ids := b.enqueueMany("a", 2)
+	o.Clock, o.Subscriber = pollless{clockwork.NewRealClock()}, nil // it leases nothing while the test is at it
 	r := b.start(o)
 	former := r.Instance()
-	ids := b.enqueueMany("a", 2)
 	receive(t, "the first start", g.started)
 	receive(t, "the second start", g.started)
 	// A peer has released both; one was leased again before this worker knew.

@@ -2,7 +2,6 @@ package runner_test
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -72,31 +71,6 @@ func TestLimitOfTheProcess(t *testing.T) {
 	eventually(t, "all have run", func() bool { return all.done() == 80 })
 	if all.most != 4 {
 		t.Errorf("%d ran at once, want 4", all.most)
-	}
-}
-
-// Earlier due comes first; priority decides among those due at one time.
-func TestOrder(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, nil)
-	due := time.Now().Add(-time.Minute)
-	for n, planned := range []struct {
-		at       time.Time
-		priority float64
-	}{{due, job.PriorityLow}, {due, job.PriorityHighest}, {due, 2.5}, {due.Add(-time.Second), job.PriorityLowest}, {due.Add(time.Second), job.PriorityHighest}, {due, 0}} {
-		b.enqueue([]string{"a", "b"}[n%2], note{N: n}, queue.At(planned.at), queue.Priority(planned.priority))
-	}
-	got := make(chan int, 10)
-	run := func(_ context.Context, j noteJob) (any, error) { got <- j.Payload.N; return nil, nil }
-	o := b.options(handler("a", run), handler("b", run))
-	o.Slots = 1
-	b.start(o)
-	var order []int
-	for range 6 {
-		order = append(order, receive(t, "a job", got))
-	}
-	if want := []int{3, 1, 2, 5, 0, 4}; !slices.Equal(order, want) {
-		t.Errorf("they ran in the order %v, want %v", order, want)
 	}
 }
 

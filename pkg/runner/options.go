@@ -19,6 +19,8 @@ const (
 	DefaultBatch        = 500
 	DefaultPollInterval = 5 * time.Second
 	DefaultIdleInterval = 15 * time.Second
+	DefaultHeld         = 5000
+	DefaultBytes        = 64 << 20
 )
 
 // Options configure a Runner. Store, Registry and Handlers are required.
@@ -26,7 +28,7 @@ type Options struct {
 	Store    queue.Consumer
 	Settings queue.Controller
 	Registry fleet.Registry
-	Now      func() time.Time // the server's clock; leases and due times are compared by it
+	Now      func() time.Time // the server's clock; leases and due times are compared by it; nil = Clock
 	Handlers []Handler
 
 	Publisher  wake.Publisher  // nil = wake.Silent
@@ -39,6 +41,13 @@ type Options struct {
 	PerName int
 	// Batch bounds one lease command.
 	Batch int
+	// Held is how many leases this process may have: jobs that wait for a slot,
+	// that run, and that ended and whose outcome is not stored yet. It is not
+	// below Slots.
+	Held int
+	// Bytes is what the documents and the outcomes of these may weigh. Beyond it
+	// a name is leased only while its own part is below a quarter.
+	Bytes int
 	// PollInterval is the longest time between looks at the queue while
 	// wake-ups cannot arrive; IdleInterval while they can. After work was
 	// found both begin again at a second.
@@ -51,6 +60,10 @@ type Options struct {
 	PID     int
 	Version string
 	Parent  func() (supervise.Status, bool)
+
+	// Problems receives what is met in the database and cannot be used; nil =
+	// such things are logged alone.
+	Problems *queue.Problems
 
 	Clock   clockwork.Clock // nil = the real one
 	Log     *slog.Logger    // nil = nothing is logged
@@ -73,6 +86,13 @@ func (o Options) withDefaults() Options {
 	if o.Batch <= 0 {
 		o.Batch = DefaultBatch
 	}
+	if o.Held <= 0 {
+		o.Held = DefaultHeld
+	}
+	o.Held = max(o.Held, o.Slots)
+	if o.Bytes <= 0 {
+		o.Bytes = DefaultBytes
+	}
 	if o.PollInterval <= 0 {
 		o.PollInterval = DefaultPollInterval
 	}
@@ -82,8 +102,14 @@ func (o Options) withDefaults() Options {
 	if o.Clock == nil {
 		o.Clock = clockwork.NewRealClock()
 	}
+	if o.Now == nil {
+		o.Now = o.Clock.Now
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Problems == nil {
+		o.Problems = queue.NewProblems(o.Now, o.Log)
 	}
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)

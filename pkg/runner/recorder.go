@@ -2,11 +2,9 @@ package runner
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
 )
 
@@ -17,27 +15,39 @@ const (
 	gatherOutcomes = 2 * time.Millisecond
 	gatherAtMost   = 10 * time.Millisecond
 	maxOutcomes    = 1000
-	// writers is how many batches are written at once, so that one goes to
-	// the jobs while another goes to the history. The second begins only
+	// maxOutcomeBytes bounds a batch by what its results and lines weigh.
+	maxOutcomeBytes = 8 << 20
+	// writers is how many batches are written at once. The second begins only
 	// with worthOverlap outcomes: a smaller batch had better wait and grow.
 	writers      = 2
 	worthOverlap = 200
-	// recordTimeout bounds one try to write a batch.
+	// recordTimeout bounds one try to write a batch, and aloneTimeout one to
+	// write an outcome that is suspected to hold back others.
 	recordTimeout = 20 * time.Second
+	aloneTimeout  = 5 * time.Second
 )
 
-// recorder stores outcomes in batches.
+// recorder stores outcomes in batches (this file). What could not be written is
+// tried again (retry.go); the history follows in its own time (history.go).
 type recorder struct {
 	*Runner
-	mu      sync.Mutex
-	pending []outcome
-	writing int           // batches that are being written
-	full    chan struct{} // has one element when an outcome came
-	free    chan struct{} // has one element when a batch was written
+	came    chan struct{} // has one element when an outcome came
+	free    chan struct{} // has one element when a batch was written, or put aside
 	closing chan struct{} // closed when no outcome will follow
-	written chan struct{} // closed when everything is written after that
+	written chan struct{} // closed when nothing is left after that
+
+	mu        sync.Mutex
+	fresh     []outcome
+	aside     []*batch  // failed batches that wait for their next try
+	writing   int       // batches that are being written
+	alone     bool      // an outcome is being written alone
+	succeeded time.Time // local clock: when a batch was last written
+	warned    time.Time // local clock: when a failure was last told
+	closed    bool
+	lost      int // outcomes that were given up
 }
 
+// outcome is a run that has ended, until it is stored.
 type outcome struct {
 	task   *task
 	ending queue.Ending
@@ -45,18 +55,36 @@ type outcome struct {
 
 func newRecorder(r *Runner) *recorder {
 	return &recorder{
-		Runner: r, full: make(chan struct{}, 1), free: make(chan struct{}, 1),
+		Runner: r, came: make(chan struct{}, 1), free: make(chan struct{}, 1),
 		closing: make(chan struct{}), written: make(chan struct{}),
 	}
 }
 
-// take accepts an outcome. It never blocks: there are at most as many as
-// leases held.
-func (r *recorder) take(t *task, ending queue.Ending) {
+// left tells how many outcomes are not stored, and those that were given up
+// since the end.
+func (r *recorder) left() (n, lost int) {
 	r.mu.Lock()
-	r.pending = append(r.pending, outcome{t, ending})
+	defer r.mu.Unlock()
+	return r.table.unrecorded(), r.lost
+}
+
+// take accepts an outcome. It never blocks: there are at most as many as
+// leases held, and these are bounded (Options.Held).
+func (r *recorder) take(t *task, ending queue.Ending) {
+	r.table.grow(t, weightOf(ending))
+	r.mu.Lock()
+	r.fresh = append(r.fresh, outcome{t, ending})
 	r.mu.Unlock()
-	notify(r.full)
+	notify(r.came)
+}
+
+// weightOf is what an outcome carries, in bytes.
+func weightOf(ending queue.Ending) int {
+	weight := len(ending.Result.Value) + len(ending.Error) + len(ending.Stack)
+	for _, line := range ending.Logs {
+		weight += len(line.Message)
+	}
+	return weight
 }
 
 // run writes batches until it is closed and everything is written. ctx ends
@@ -64,23 +92,50 @@ func (r *recorder) take(t *task, ending queue.Ending) {
 func (r *recorder) run(ctx context.Context) error {
 	var batches sync.WaitGroup
 	defer batches.Wait()
+	closing := r.closing
 	for {
+		retry, stop := r.retryTimer()
 		select {
 		case <-ctx.Done():
+		case <-closing:
+			closing = nil
+			r.close()
+		case <-r.came:
+			r.gather(ctx)
+		case <-r.free:
+		case <-retry:
+		}
+		stop()
+		if ctx.Err() != nil {
 			return nil
-		case <-r.closing:
-			r.flush(ctx, &batches, true)
-			batches.Wait()
-			close(r.written)
+		}
+		r.flush(ctx, &batches)
+		if closing == nil && r.done() {
 			<-ctx.Done() // a Loop that returns before it is stopped has failed
 			return nil
-		case <-r.full:
-			r.gather(ctx)
-			r.flush(ctx, &batches, false)
-		case <-r.free:
-			r.flush(ctx, &batches, false)
 		}
 	}
+}
+
+// close begins the end: what is put aside is tried at once.
+func (r *recorder) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	for _, b := range r.aside {
+		b.at = time.Time{}
+	}
+}
+
+// done reports whether nothing is left after the end, and tells it.
+func (r *recorder) done() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.fresh)+len(r.aside)+r.writing > 0 || r.alone {
+		return false
+	}
+	close(r.written)
+	return true
 }
 
 // gather waits as long as outcomes keep coming, within gatherAtMost.
@@ -98,7 +153,7 @@ func (r *recorder) gather(ctx context.Context) {
 		case <-timer.Chan():
 		}
 		select {
-		case <-r.full:
+		case <-r.came:
 			more = r.options.Clock.Since(began) < gatherAtMost
 		default:
 			more = false
@@ -106,114 +161,44 @@ func (r *recorder) gather(ctx context.Context) {
 	}
 }
 
-// flush begins to write what is pending, as far as it is to be written now.
-func (r *recorder) flush(ctx context.Context, batches *sync.WaitGroup, all bool) {
+// flush begins to write what is to be written now.
+func (r *recorder) flush(ctx context.Context, batches *sync.WaitGroup) {
 	for ctx.Err() == nil {
-		batch := r.takeBatch(all)
-		if len(batch) == 0 {
+		b := r.takeBatch()
+		if b == nil {
 			return
 		}
+		alone := b.alone
 		batches.Go(func() {
-			r.write(ctx, batch)
-			for _, o := range batch {
-				r.table.settle(o.task)
-			}
+			r.write(ctx, b)
 			r.mu.Lock()
-			r.writing--
+			if alone {
+				r.alone = false
+			} else {
+				r.writing--
+			}
 			r.mu.Unlock()
 			notify(r.free)
-			r.notifyFreed()
 		})
 	}
 }
 
-// takeBatch returns the next batch to write; none when it had better wait.
-func (r *recorder) takeBatch(all bool) []outcome {
+// takeBatch returns the next batch to write; nil when it had better wait.
+func (r *recorder) takeBatch() *batch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !all && (r.writing == writers || r.writing > 0 && len(r.pending) < worthOverlap) {
+	if b := r.takeAside(); b != nil {
+		return b
+	}
+	if len(r.fresh) == 0 || r.writing == writers || !r.closed && r.writing > 0 && len(r.fresh) < worthOverlap {
 		return nil
 	}
-	n := min(len(r.pending), maxOutcomes)
-	if n == 0 {
-		return nil
+	n, weight := 0, 0
+	for ; n < min(len(r.fresh), maxOutcomes) && (n == 0 || weight < maxOutcomeBytes); n++ {
+		weight += weightOf(r.fresh[n].ending)
 	}
-	batch := r.pending[:n:n]
-	r.pending = r.pending[n:]
+	b := &batch{outcomes: r.fresh[:n:n]}
+	r.fresh = r.fresh[n:]
 	r.writing++
-	return batch
-}
-
-// write stores one batch, and goes on trying while its leases live.
-func (r *recorder) write(ctx context.Context, batch []outcome) {
-	endings := make([]queue.Ending, len(batch))
-	for i, o := range batch {
-		endings[i] = o.ending
-		if o.task.isLost() {
-			endings[i].Outcome = job.Lost
-		}
-	}
-	delay := 50 * time.Millisecond
-	for {
-		results, err := r.record(ctx, batch, endings)
-		if err == nil {
-			r.report(batch, endings, results)
-			return
-		}
-		if ctx.Err() != nil || r.allOverdue(endings) {
-			r.options.Log.ErrorContext(ctx, "outcomes not recorded; the jobs will run again", slog.Int("count", len(batch)), slog.Any("error", err))
-			return
-		}
-		r.options.Log.WarnContext(ctx, "outcomes not recorded yet; trying again", slog.Int("count", len(batch)), slog.Any("error", err))
-		timer := r.options.Clock.NewTimer(delay)
-		select {
-		case <-ctx.Done():
-		case <-timer.Chan():
-		}
-		timer.Stop()
-		delay = min(2*delay, 2*time.Second)
-	}
-}
-
-// record writes a batch once. What it wrote is settled before the fence opens:
-// the keeper would find recorded jobs without a lock, and take them for lost.
-func (r *recorder) record(ctx context.Context, batch []outcome, endings []queue.Ending) ([]error, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, recordTimeout, errRecordTimeout)
-	defer cancel()
-	r.fence.RLock()
-	defer r.fence.RUnlock()
-	results, err := r.options.Store.Record(ctx, endings)
-	if err == nil {
-		_, err = r.options.Store.RecordRuns(ctx, endings)
-	}
-	if err == nil {
-		for _, o := range batch {
-			r.table.settle(o.task)
-		}
-	}
-	return results, err
-}
-
-// allOverdue reports whether every lease has outlived its lifetime: others
-// may hold the jobs now, and writing is of no use.
-func (r *recorder) allOverdue(endings []queue.Ending) bool {
-	now := r.options.Now()
-	r.fence.Lock()
-	defer r.fence.Unlock()
-	for _, e := range endings {
-		if now.Sub(e.Lease.Stamp) < r.lifetime(e.Lease.Job.Name) {
-			return false
-		}
-	}
-	return true
-}
-
-func (r *recorder) report(batch []outcome, endings []queue.Ending, results []error) {
-	for i, o := range batch {
-		r.options.Metrics.ended(endings[i].Lease, endings[i].Outcome)
-		if results[i] != nil {
-			r.options.Log.Warn("outcome refused: the lease was lost",
-				slog.String("job_name", o.task.lease.Job.Name), slog.String("job_id", o.task.lease.Job.ID.Hex()))
-		}
-	}
+	return b
 }

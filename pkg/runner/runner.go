@@ -17,13 +17,17 @@ import (
 // handlers: cancelled ones returning, outcomes being recorded.
 const settleTime = 3 * time.Second
 
+// leaveTime is the part of it that is kept back for leaving the fleet.
+const leaveTime = time.Second
+
 var (
-	errRecordTimeout = errors.New("recording outcomes took too long")
-	errLeaseTimeout  = errors.New("leasing took too long")
-	errKeepTimeout   = errors.New("renewing leases took too long")
-	errBeatTimeout   = errors.New("the heartbeat took too long")
-	errWatchTimeout  = errors.New("reading the fleet took too long")
-	errRescueTimeout = errors.New("rescuing a dead worker's jobs took too long")
+	errRecordTimeout  = errors.New("recording outcomes took too long")
+	errLeaseTimeout   = errors.New("leasing took too long")
+	errKeepTimeout    = errors.New("renewing leases took too long")
+	errBeatTimeout    = errors.New("the heartbeat took too long")
+	errWatchTimeout   = errors.New("reading the fleet took too long")
+	errHistoryTimeout = errors.New("writing run records took too long")
+	errRescueTimeout  = errors.New("rescuing a dead worker's jobs took too long")
 )
 
 // Runner is a lifecycle.Service that runs jobs, once: after Stop it does not
@@ -36,6 +40,7 @@ type Runner struct {
 	fetcher  *fetcher
 	keeper   *keeper
 	recorder *recorder
+	history  *history
 	presence *presence
 	fetching *lifecycle.Loop
 	parts    *lifecycle.Group // every loop
@@ -75,7 +80,7 @@ func New(options Options) *Runner {
 		options: options.withDefaults(), handlers: map[string]Handler{},
 		freed: make(chan struct{}, 1), wakeups: make(chan struct{}, 1),
 	}
-	r.table = newTable(r.options.Slots)
+	r.table = newTable(r.options)
 	for _, h := range options.Handlers {
 		name := h.definition.Name
 		if _, twice := r.handlers[name]; twice {
@@ -89,13 +94,15 @@ func New(options Options) *Runner {
 		r.table.define(name, limit)
 		r.options.Metrics.expect(name)
 	}
-	r.keeper, r.recorder, r.presence = newKeeper(r), newRecorder(r), newPresence(r)
-	r.fetcher = &fetcher{Runner: r}
+	r.keeper, r.recorder, r.history, r.presence = newKeeper(r), newRecorder(r), newHistory(r), newPresence(r)
+	r.fetcher = newFetcher(r)
+	r.options.Metrics.runner.Store(r)
 	r.fetching = lifecycle.NewLoop("fetcher", r.fetcher.run)
 	r.parts = lifecycle.NewGroup(r.options.Log)
 	r.parts.Add("heartbeat", lifecycle.NewLoop("heartbeat", r.presence.run))
 	r.parts.Add("watch", lifecycle.NewLoop("watch", r.presence.watchPeers))
 	r.parts.Add("keeper", lifecycle.NewLoop("keeper", r.keeper.run))
+	r.parts.Add("history", lifecycle.NewLoop("history", r.history.run))
 	r.parts.Add("recorder", lifecycle.NewLoop("recorder", r.recorder.run))
 	r.parts.Add("fetcher", r.fetching)
 	return r
@@ -148,8 +155,8 @@ func (r *Runner) Stop(ctx context.Context) error {
 	}
 	r.presence.beat(ctx)
 	abandoned := !r.finishHandlers(ctx)
-	close(r.recorder.closing)
-	errs = append(errs, r.waitRecorder(ctx), r.parts.Stop(ctx))
+	errs = append(errs, r.finishRecords(ctx), r.parts.Stop(ctx))
+	r.history.abandon()
 	unclear := r.fetcher.clearDoubts(ctx)
 	held := r.table.load()
 	errs = append(errs, unclear, r.presence.leave(ctx, held > 0 || unclear != nil))
@@ -195,14 +202,30 @@ func (r *Runner) finishHandlers(ctx context.Context) bool {
 	}
 }
 
-// waitRecorder waits until everything that is known is recorded.
-func (r *Runner) waitRecorder(ctx context.Context) error {
+// finishRecords waits until every outcome that is known is stored, and then for
+// the history. It keeps back a little time for leaving the fleet.
+func (r *Runner) finishRecords(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		var free context.CancelFunc
+		ctx, free = context.WithDeadline(ctx, deadline.Add(-min(leaveTime, max(time.Until(deadline), 0)/4)))
+		defer free()
+	}
+	close(r.recorder.closing)
 	select {
 	case <-r.recorder.written:
-		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("record the last outcomes: %w", context.Cause(ctx))
+		left, _ := r.recorder.left()
+		return fmt.Errorf("%d outcomes were not recorded in time; their jobs will run again", left)
 	}
+	close(r.history.closing)
+	select {
+	case <-r.history.written:
+	case <-ctx.Done():
+	}
+	if _, lost := r.recorder.left(); lost > 0 {
+		return fmt.Errorf("%d outcomes were not recorded, because the database refuses them; their jobs will run again", lost)
+	}
+	return nil
 }
 
 // Failed reports the failure of a part, as lifecycle.Group watches for it.

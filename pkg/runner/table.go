@@ -3,122 +3,106 @@ package runner
 import (
 	"sync"
 	"time"
-
-	"github.com/etrainer/backend/pkg/queue"
 )
 
-// table holds every task of this process and decides how many more to lease
-// and which to run next. A name may hold tasks beyond its free slots only as
-// long as they will start within prefetchWindow at the pace that its runs
-// have shown: what this process locks, no other can run.
+// table holds every task of this process, from the lease to the record of the
+// outcome, and decides which to run next (lane.go) and how many more to lease
+// (room.go).
 type table struct {
-	mu       sync.Mutex
+	now      func() time.Time // local clock
 	slots    int
-	byName   map[string]*lane
+	maxHeld  int
+	maxBytes int
+	byName   map[string]*lane // fixed before the first task
+
+	mu       sync.Mutex
 	held     map[*task]struct{} // leased and not yet recorded
 	running  int
 	waiting  int
+	fragile  int  // held tasks that may kill this worker, and have not ended
+	alone    bool // one of them runs
+	bytes    int  // of what is held
 	draining bool
 }
 
-// lane is the state of one name.
-type lane struct {
-	limit   int
-	running int
-	waiting []*task // in the order of their lease: by due time, then priority
-	pace    time.Duration
-	ran     bool
-}
-
-const (
-	prefetchWindow = time.Second
-	maxPrefetch    = 2000
-	// paceWeight is the share of the newest run in the moving average.
-	paceWeight = 0.2
-)
-
-func newTable(slots int) *table {
-	return &table{slots: slots, byName: map[string]*lane{}, held: map[*task]struct{}{}}
+func newTable(o Options) *table {
+	return &table{
+		now: o.Clock.Now, slots: o.Slots, maxHeld: o.Held, maxBytes: o.Bytes,
+		byName: map[string]*lane{}, held: map[*task]struct{}{},
+	}
 }
 
 func (t *table) define(name string, limit int) { t.byName[name] = &lane{limit: min(limit, t.slots)} }
 
-// free is how many more jobs of each name may be leased, and of all.
-func (t *table) free() (byName map[string]int, total int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	byName = make(map[string]int, len(t.byName))
-	if t.draining {
-		return byName, 0
-	}
-	total = t.slots - t.running - t.waiting
-	for name, l := range t.byName {
-		n := l.limit - l.running + l.prefetch() - len(l.waiting)
-		if l.prefetch() > 0 {
-			total = max(total, n)
-		}
-		if n > 0 {
-			byName[name] = n
-		}
-	}
-	return byName, total
-}
-
-// prefetch is how many tasks of the lane will start within the window after
-// its slots are taken.
-func (l *lane) prefetch() int {
-	if !l.ran {
-		return 0
-	}
-	return int(min(float64(l.limit)*float64(prefetchWindow)/float64(max(l.pace, time.Microsecond)), maxPrefetch)) / 2
-}
-
-// add takes in leased tasks.
-func (t *table) add(tasks []*task) {
+// hold takes in tasks whose leases this process has. They do not wait for a
+// slot: queue does that.
+func (t *table) hold(tasks []*task) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, each := range tasks {
-		l := t.byName[each.lease.Job.Name]
-		l.waiting = append(l.waiting, each)
 		t.held[each] = struct{}{}
-		t.waiting++
+		t.weigh(each, each.size)
 	}
 }
 
-// next takes the task to run now, if a slot is free: of the lanes with room,
-// the one whose first task was due earliest.
+// weigh adds to the bytes that a held task takes. The caller holds the lock.
+func (t *table) weigh(each *task, bytes int) {
+	t.bytes += bytes
+	t.lane(each).bytes += bytes
+}
+
+// grow counts what the outcome of a run weighs, until it is recorded.
+func (t *table) grow(each *task, bytes int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	each.size += bytes
+	t.weigh(each, bytes)
+}
+
+func (t *table) lane(each *task) *lane { return t.byName[each.lease.Job.Name] }
+
+// queue makes held tasks wait for a slot.
+func (t *table) queue(tasks []*task) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, each := range tasks {
+		each.queued = t.now()
+		l := t.lane(each)
+		l.waiting = append(l.waiting, each)
+		t.waiting++
+		if each.fragile() {
+			t.fragile++
+		}
+	}
+	for _, l := range t.byName {
+		l.sort()
+	}
+}
+
+// next takes the task to run now, if a slot is free.
 func (t *table) next() *task {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.running >= t.slots || t.draining {
 		return nil
 	}
+	now := t.now()
 	var best *lane
+	var first int
 	for _, l := range t.byName {
-		if len(l.waiting) == 0 || l.running >= l.limit {
-			continue
-		}
-		if best == nil || before(l.waiting[0].lease, best.waiting[0].lease) {
-			best = l
+		i, ok := l.ready(t.alone)
+		if ok && (best == nil || l.goesBefore(l.waiting[i], best, best.waiting[first], now)) {
+			best, first = l, i
 		}
 	}
 	if best == nil {
 		return nil
 	}
-	first := best.waiting[0]
-	best.waiting[0] = nil
-	best.waiting = best.waiting[1:]
-	best.running++
+	chosen := best.take(first)
 	t.running++
 	t.waiting--
-	return first
-}
-
-func before(a, b *queue.Lease) bool {
-	if !a.Tick.Equal(b.Tick) {
-		return a.Tick.Before(b.Tick)
-	}
-	return a.Job.Priority > b.Job.Priority
+	t.alone = t.alone || chosen.fragile()
+	return chosen
 }
 
 // ran frees the slot of a task whose handler returned. The task stays held
@@ -126,21 +110,31 @@ func before(a, b *queue.Lease) bool {
 func (t *table) ran(done *task, took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.byName[done.lease.Job.Name]
-	l.running--
 	t.running--
-	if !l.ran {
-		l.pace, l.ran = took, true
-		return
+	if done.fragile() {
+		t.fragile--
+		t.alone = false
 	}
-	l.pace = time.Duration(paceWeight*float64(took) + (1-paceWeight)*float64(l.pace))
+	t.lane(done).ran(took)
 }
 
-// settle forgets a task whose outcome is recorded, or cannot be.
+// settle forgets a task whose outcome is recorded, or cannot be. Its place
+// within a limit over all workers is free now.
 func (t *table) settle(done *task) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if _, ok := t.held[done]; !ok {
+		return
+	}
 	delete(t.held, done)
+	t.weigh(done, -done.size)
+	l := t.lane(done)
+	if l.blocked {
+		l.blocked, l.owed = false, true
+	}
+	if done.lease.Slot.IsZero() {
+		l.placed = false
+	}
 }
 
 // drain stops handing out tasks and returns those that never started.
@@ -153,7 +147,7 @@ func (t *table) drain() []*task {
 		waiting = append(waiting, l.waiting...)
 		l.waiting = nil
 	}
-	t.waiting = 0
+	t.waiting, t.fragile = 0, 0
 	return waiting
 }
 
@@ -175,13 +169,11 @@ func (t *table) load() int {
 	return len(t.held)
 }
 
-// hungry reports whether enough room has come free for a batch to be worth
-// a look: at least half of what this process can hold.
-func (t *table) hungry() bool {
-	_, total := t.free()
+// unrecorded tells how many runs have ended whose outcome is not stored yet.
+func (t *table) unrecorded() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return total > 0 && total >= t.running+t.waiting
+	return len(t.held) - t.running - t.waiting
 }
 
 // holds reports whether a task is still to be recorded.

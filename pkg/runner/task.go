@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/pkg/job"
@@ -17,11 +18,15 @@ import (
 
 // task is one leased job in this process, from the lease to its record.
 type task struct {
-	lease   *queue.Lease
-	handler Handler
-	logger  *slog.Logger
-	beat    func(context.Context, *task) error // renews the lease of this task alone
-	now     func() time.Time
+	lease    *queue.Lease
+	handler  Handler
+	logger   *slog.Logger
+	beat     func(context.Context, *task) error // renews the lease of this task alone
+	outlives func(context.Context, *task)       // tells that the handler ignores the end of its context
+	clock    clockwork.Clock
+
+	queued time.Time // local clock: since when it waits for a slot; guarded by the table
+	size   int       // bytes that it holds; guarded by the table
 
 	mu       sync.Mutex
 	stop     context.CancelCauseFunc // set while the handler runs
@@ -33,6 +38,9 @@ type task struct {
 	dirty    bool // progress or logs are not stored yet
 	lost     bool
 }
+
+// fragile reports whether this may be a job that kills its workers.
+func (t *task) fragile() bool { return t.lease.Lost >= queue.FragileAfter }
 
 // run calls the handler. Panics become failures with their stack.
 func (t *task) run(ctx context.Context) (result bson.RawValue, stack string, err error) {
@@ -46,6 +54,7 @@ func (t *task) run(ctx context.Context) (result bson.RawValue, stack string, err
 	if early := t.begin(stop); early != nil {
 		return bson.RawValue{}, "", early
 	}
+	defer watchEnd(ctx, t.clock, func(ctx context.Context) { t.outlives(ctx, t) })()
 	defer func() {
 		if p := recover(); p != nil {
 			stack, err = string(debug.Stack()), fmt.Errorf("panic: %v", p)
@@ -62,7 +71,7 @@ func (t *task) begin(stop context.CancelCauseFunc) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stop = stop
-	t.began = t.now()
+	t.began = t.clock.Now()
 	return t.ended
 }
 
@@ -92,13 +101,13 @@ func (t *task) runningFor() time.Duration {
 	if t.began.IsZero() {
 		return 0
 	}
-	return t.now().Sub(t.began)
+	return t.clock.Now().Sub(t.began)
 }
 
 func (t *task) setProgress(percent float64, message string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.progress = &job.Progress{Percent: percent, Message: cutText(message, maxLine), At: t.now().UTC()}
+	t.progress = &job.Progress{Percent: percent, Message: cutText(message, maxLine), At: t.clock.Now().UTC()}
 	t.dirty = true
 }
 

@@ -38,8 +38,8 @@ const (
 func (v *verdict) Error() string { return v.reason.Error() }
 func (v *verdict) Unwrap() error { return v.reason }
 
-// Snooze asks to run the job again after a time. It is not a failure and
-// takes none of the attempts.
+// Snooze asks to run the job again after a time, of a second at least. It is
+// not a failure and takes none of the attempts.
 func Snooze(after time.Duration) error {
 	return &verdict{kind: snooze, after: after, reason: fmt.Errorf("snoozed for %s", after)}
 }

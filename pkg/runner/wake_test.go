@@ -7,13 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 	"github.com/etrainer/backend/pkg/queue"
+	"github.com/etrainer/backend/pkg/runner"
 	"github.com/etrainer/backend/pkg/wake"
 )
 
@@ -113,6 +116,13 @@ func (l *looks) monitor() *event.CommandMonitor {
 	}}
 }
 
+// forget drops all looks but the last.
+func (l *looks) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.times = l.times[max(len(l.times)-1, 0):]
+}
+
 // pauses are the times between looks, in seconds.
 func (l *looks) pauses() []float64 {
 	l.mu.Lock()
@@ -159,6 +169,85 @@ func TestPollingAdapts(t *testing.T) {
 			if len(got) < len(c.want) || !slices.Equal(got[:len(c.want)], c.want) {
 				t.Errorf("the pauses between looks are %v, want %v", got, c.want)
 			}
+		})
+	}
+}
+
+// While jobs come that no wake-up announces, as from a Node process, the worker
+// polls as if there were none; a minute after the last it is idle again.
+func TestUnannouncedJobsMakeItPoll(t *testing.T) {
+	t.Parallel()
+	clock := newStill()
+	seen := &looks{now: clock.Now}
+	b := newBench(t, seen.monitor())
+	o := b.options(noop("a"))
+	o.Clock = clock
+	b.start(o)
+	clock.march(t, 20*time.Second) // it is idle
+	id := func() bson.ObjectID {
+		receipt, err := b.clientWith(wake.Silent{}).Enqueue(t.Context(), "a", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return receipt.Job.ID
+	}()
+	seen.forget()
+	for range 200 {
+		clock.march(t, 500*time.Millisecond)
+		if b.isFinished(id) {
+			break
+		}
+	}
+	seen.forget()
+	clock.march(t, 50*time.Second)
+	for _, pause := range seen.pauses() {
+		if pause > 5 {
+			t.Errorf("a pause of %v s, %v in all: it relies on wake-ups that do not come", pause, seen.pauses())
+		}
+	}
+	clock.march(t, 30*time.Second)
+	seen.forget()
+	clock.march(t, 61*time.Second)
+	if got := seen.pauses(); len(got) == 0 || got[len(got)-1] != 15 {
+		t.Errorf("later the pauses are %v, want 15 s", got)
+	}
+}
+
+// A retry that is planned sooner than the next poll starts on time, and so
+// does a job that is snoozed, after a second at least.
+func TestRetryStartsOnTime(t *testing.T) {
+	t.Parallel()
+	for title, ending := range map[string]error{"retry": errBoom, "snooze": runner.Snooze(0)} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			clock := newStill()
+			seen := &looks{now: clock.Now}
+			b := onDatabase(t, mongotest.Database(t, options.Client().SetMonitor(seen.monitor())), clock.Now)
+			started, letGo := make(chan time.Time, 10), make(chan struct{})
+			o := b.options(handler("a", func(_ context.Context, j noteJob) (any, error) {
+				started <- clock.Now()
+				if j.Attempt > 1 {
+					return nil, nil
+				}
+				<-letGo
+				return nil, ending
+			}, func(d *catalog.Definition) { d.Retry.Delay = 1200 * time.Millisecond }))
+			o.Clock = clock
+			id := b.enqueue("a", nil)
+			b.start(o)
+			receive(t, "the first run", started)
+			clock.march(t, 40*time.Second) // the polls have become rare
+			for seen.forget(); len(seen.pauses()) == 0; {
+				clock.march(t, 500*time.Millisecond)
+			}
+			ended := clock.Now()
+			clock.run(t)
+			close(letGo)
+			second := receive(t, "the second run", started)
+			if wait := second.Sub(ended); wait < time.Second || wait > 10*time.Second { // the next poll is later
+				t.Errorf("the second run came %s after the first", wait)
+			}
+			b.outcomes(id, 2)
 		})
 	}
 }

@@ -48,6 +48,7 @@ func program() int {
 type flags struct {
 	mongodb, redis, engine, node, worker, api, json, cpuprofile string
 	backlogs                                                    backlogs
+	flood                                                       int
 	sections                                                    []string
 }
 
@@ -94,7 +95,7 @@ func run(ctx context.Context, args []string) (err error) {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	bench := &measure.Bench{
-		Engine: e, Node: rivals.Node{Dir: f.node}, Worker: f.worker, API: f.api, Self: self, Backlogs: f.backlogs,
+		Engine: e, Node: rivals.Node{Dir: f.node}, Worker: f.worker, API: f.api, Self: self, Backlogs: f.backlogs, Flood: f.flood,
 		Say: func(format string, values ...any) { fmt.Fprintf(os.Stderr, "  "+format+"\n", values...) },
 	}
 	node, _ := bench.Node.Available(ctx) // its absence shows in the rows
@@ -128,6 +129,7 @@ func parse(args []string) (flags, error) {
 	set.StringVar(&f.redis, "redis", os.Getenv("TEST_REDIS_URL"), "address of Redis; default $TEST_REDIS_URL")
 	set.StringVar(&f.engine, "engine", "", "what to call the engine; default what it calls itself")
 	set.Var(&f.backlogs, "backlogs", "how many jobs wait when the throughput is measured")
+	set.IntVar(&f.flood, "flood", measure.Flood, "how many jobs of one name wait when fairness is measured")
 	set.StringVar(&f.node, "node", "node", "folder with the packages of Node's Agenda")
 	set.StringVar(&f.worker, "worker", "", "the product's worker; without it its start and memory are not measured")
 	set.StringVar(&f.api, "api", "", "the product's api, likewise")
@@ -142,6 +144,9 @@ func parse(args []string) (flags, error) {
 	}
 	if f.mongodb == "" {
 		return f, errors.New("no database: set -mongodb, or start this by tools/bench/run")
+	}
+	if f.flood < 1 {
+		return f, fmt.Errorf("-flood is %d, and must be at least one job", f.flood)
 	}
 	f.sections = set.Args()
 	for _, name := range f.sections {

@@ -18,6 +18,7 @@ func TestFlagsThatCannotWork(t *testing.T) {
 		"no database":            {"-mongodb", ""},
 		"unknown section":        {"-mongodb", "mongodb://127.0.0.1/", "speed"},
 		"a backlog of nothing":   {"-mongodb", "mongodb://127.0.0.1/", "-backlogs", "300,0"},
+		"a flood of nothing":     {"-mongodb", "mongodb://127.0.0.1/", "-flood", "0"},
 		"a backlog in words":     {"-mongodb", "mongodb://127.0.0.1/", "-backlogs", "many"},
 		"a flag nobody has made": {"-mongodb", "mongodb://127.0.0.1/", "-fast"},
 	} {

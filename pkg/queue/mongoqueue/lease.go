@@ -53,6 +53,8 @@ type search struct {
 	atOnce     map[string]int // of taken, those for which a slot is idle
 	slots      int            // idle slots that no candidate has yet
 	bytes      int            // of request.Bytes
+	fragile    bool           // a job that may kill its worker was taken
+	passedOver []any          // ids of those that are left for later
 	candidates []candidate
 	places     *places
 
@@ -86,13 +88,16 @@ func newSearch(request queue.LeaseRequest, now time.Time) *search {
 // names are those that may hold more.
 func (s *search) names() []string { return slices.Sorted(maps.Keys(s.open)) }
 
+// aheadOf counts the candidates of a name for which no slot is idle.
+func (s *search) aheadOf(name string) int { return s.taken[name] - s.atOnce[name] }
+
 // room is how many more jobs all open names together may hold.
 func (s *search) room() int {
 	room, ahead := 0, 0
 	for name := range s.open {
 		want := s.request.Names[name]
 		room += want.Free - s.taken[name]
-		ahead += want.Ahead
+		ahead += want.Ahead - s.aheadOf(name)
 	}
 	return min(room, s.slots+ahead)
 }
@@ -104,7 +109,7 @@ func (s *search) take(document *job.Document, size int) bool {
 		return false
 	}
 	ahead := s.slots <= 0 || s.atOnce[document.Name] >= want.Free-want.Ahead
-	if ahead && (want.Ahead <= 0 || document.Resume != nil && document.Resume.Ahead) {
+	if ahead && (s.aheadOf(document.Name) >= want.Ahead || document.Resume != nil && document.Resume.Ahead) {
 		return false // such a job ended the life of its worker, perhaps: it starts at once or not at all
 	}
 	if !ahead {
@@ -114,6 +119,21 @@ func (s *search) take(document *job.Document, size int) bool {
 	s.taken[document.Name]++
 	s.bytes -= size
 	s.candidates = append(s.candidates, candidate{Document: document, ahead: ahead})
+	return true
+}
+
+// passesOver reports whether a job is left for later because it may kill its
+// worker, and another such job runs there.
+func (s *search) passesOver(document *job.Document) bool {
+	r := document.Resume
+	if s.request.Expired || r == nil || r.Lost < queue.FragileAfter || !r.At.Equal(document.NextRunAt) {
+		return false
+	}
+	if s.request.Fragile == queue.AnyFragile || s.request.Fragile == queue.OneFragile && !s.fragile {
+		s.fragile = true
+		return false
+	}
+	s.passedOver = append(s.passedOver, document.ID)
 	return true
 }
 
@@ -217,6 +237,9 @@ func (s *Store) look(ctx context.Context, search *search, limit int) (full bool,
 			}
 			break // everything behind it is due later
 		}
+		if search.passesOver(document) {
+			continue
+		}
 		if !search.take(document, s.sizes.of(document.Name)) {
 			search.more = true
 			closes[document.Name] = true
@@ -237,6 +260,7 @@ func (s *Store) notThese(search *search) bson.D {
 			ids = append(ids, c.ID)
 		}
 	}
+	ids = append(ids, search.passedOver...)
 	left, only := s.leftOut.now(search.now)
 	ids = append(ids, left...)
 	condition := only

@@ -99,7 +99,8 @@ func (s *Store) rightPlaces(taken []place, held map[string]int) []place {
 	}
 	for _, holder := range sortedKeys(held) {
 		for ; count[holder] < held[holder]; count[holder]++ {
-			right = append(right, place{Token: bson.NewObjectIDFromTimestamp(now), Holder: holder})
+			// Its run will not give it back, so it must not look fresh when that ends.
+			right = append(right, place{Token: bson.NewObjectIDFromTimestamp(now.Add(-freshPlace)), Holder: holder})
 		}
 	}
 	return right

@@ -22,6 +22,8 @@ type Bench struct {
 	Self string
 	// Backlogs are how many jobs wait when the throughput is measured.
 	Backlogs []int
+	// Flood is how many jobs of one name wait when fairness is measured.
+	Flood int
 	// Say tells people what goes on.
 	Say func(format string, values ...any)
 }
@@ -36,6 +38,7 @@ type Section struct {
 var Sections = []Section{
 	{"throughput", (*Bench).Throughput},
 	{"latency", (*Bench).Latency},
+	{"fairness", (*Bench).Fairness},
 	{"http", (*Bench).HTTP},
 	{"cluster", (*Bench).Cluster},
 	{"roll", (*Bench).Roll},

@@ -23,9 +23,24 @@ func (Payload) Validate() error { return nil }
 // Kind is the definition of the job, for the client and the handlers.
 var Kind = catalog.Define[Payload](catalog.Definition{Name: Name, Description: "does nothing"})
 
+// OtherName is the name of jobs that meet a flood of Name.
+const OtherName = "bench other"
+
+// OtherKind is their definition.
+var OtherKind = catalog.Define[Payload](catalog.Definition{Name: OtherName, Description: "does nothing, beside others"})
+
 // Handler runs the jobs; started is called first in each run.
 func Handler(started func(context.Context, runner.Job[Payload])) runner.Handler {
-	return runner.Handle(Kind, func(ctx context.Context, j runner.Job[Payload]) (any, error) {
+	return handler(Kind, started)
+}
+
+// OtherHandler is Handler for the jobs of OtherName.
+func OtherHandler(started func(context.Context, runner.Job[Payload])) runner.Handler {
+	return handler(OtherKind, started)
+}
+
+func handler(kind catalog.Job[Payload], started func(context.Context, runner.Job[Payload])) runner.Handler {
+	return runner.Handle(kind, func(ctx context.Context, j runner.Job[Payload]) (any, error) {
 		started(ctx, j)
 		return nil, nil
 	})

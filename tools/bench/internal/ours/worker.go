@@ -11,6 +11,7 @@ import (
 
 	"github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
+	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 	"github.com/etrainer/backend/pkg/redis"
@@ -26,6 +27,8 @@ const stopTime = 20 * time.Second
 type Options struct {
 	Slots, PerName int
 	Handler        runner.Handler
+	// Others are handlers of further names.
+	Others []runner.Handler
 	// RedisURL turns wake-ups on; "" = polling alone.
 	RedisURL string
 	// Log receives the worker's warnings; nil = nothing is logged.
@@ -54,7 +57,7 @@ func New(db *engine.Database, store *mongoqueue.Store, o Options) (*Worker, erro
 	w := &Worker{recorded: &recorded{Consumer: store, changed: make(chan struct{}, 1)}}
 	options := runner.Options{
 		Store: w.recorded, Settings: store, Registry: mongofleet.New(db.Database(), db.Clock.Now), Now: db.Clock.Now,
-		Handlers: []runner.Handler{o.Handler}, Slots: o.Slots, PerName: o.PerName,
+		Handlers: append([]runner.Handler{o.Handler}, o.Others...), Slots: o.Slots, PerName: o.PerName,
 		Host: "bench", PID: os.Getpid(), Version: "bench", Log: o.Log,
 	}
 	if o.RedisURL != "" {
@@ -135,15 +138,15 @@ type recorded struct {
 	at    time.Time
 }
 
-// Record implements queue.Consumer.
-func (r *recorded) Record(ctx context.Context, endings []queue.Ending) ([]error, error) {
-	results, err := r.Consumer.Record(ctx, endings)
+// RecordRuns implements queue.Consumer. The history is what comes last.
+func (r *recorded) RecordRuns(ctx context.Context, endings []queue.Ending) (int, error) {
+	dropped, err := r.Consumer.RecordRuns(ctx, endings)
 	if err != nil {
-		return results, err
+		return dropped, err
 	}
 	r.mu.Lock()
-	for _, refused := range results {
-		if refused == nil {
+	for _, ending := range endings {
+		if ending.Outcome != job.Lost {
 			r.count++
 		}
 	}
@@ -153,7 +156,7 @@ func (r *recorded) Record(ctx context.Context, endings []queue.Ending) ([]error,
 	case r.changed <- struct{}{}:
 	default:
 	}
-	return results, nil
+	return dropped, nil
 }
 
 func (r *recorded) state() (int, time.Time) {
