@@ -22,6 +22,8 @@ const (
 	linger = 10 * time.Millisecond
 	// leaseTimeout bounds one lease, with all its commands.
 	leaseTimeout = 30 * time.Second
+	// barredPause is the time between looks at whether leasing is allowed again.
+	barredPause = 250 * time.Millisecond
 	// horizon is how far ahead a look sees the next due time.
 	horizon = time.Minute
 	// settingsAge is how old settings may be when something is leased.
@@ -42,6 +44,7 @@ type fetcher struct {
 	backlog      bool // the last look left due jobs behind
 	fruitless    int  // looks in a row that saw due jobs and got none
 	failureDelay time.Duration
+	barred       bool // nothing may be leased at present
 
 	mu      sync.Mutex
 	doubted []string // holders that may have leases of which nobody knows
@@ -58,6 +61,9 @@ func (f *fetcher) run(ctx context.Context) error {
 
 // look leases until nothing is due or no room is left.
 func (f *fetcher) look(ctx context.Context) {
+	if f.barred = f.presence.mayLease() != nil; f.barred { // it is logged where it is found out
+		return
+	}
 	for ctx.Err() == nil {
 		request, ok := f.request(ctx)
 		if !ok {
@@ -109,6 +115,7 @@ func (f *fetcher) lease(ctx context.Context, request queue.LeaseRequest) (queue.
 	if err := f.clearDoubts(ctx); err != nil {
 		return queue.Batch{}, err
 	}
+	request.BeforeClaim = func(ctx context.Context) error { return f.presence.beforeClaim(ctx, request.Expired) }
 	batch, err := f.options.Store.Lease(ctx, request)
 	if err != nil {
 		f.doubt(request.Holder) // it may have claimed jobs
@@ -305,6 +312,9 @@ func (f *fetcher) gather(ctx context.Context) {
 
 // pause is the time to the next look if nothing happens before.
 func (f *fetcher) pause() time.Duration {
+	if f.barred {
+		return barredPause
+	}
 	if f.failureDelay > 0 {
 		return f.failureDelay
 	}

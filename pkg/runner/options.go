@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -28,6 +29,17 @@ type Options struct {
 	Registry fleet.Registry
 	Now      func() time.Time // the server's clock; leases and due times are compared by it
 	Handlers []Handler
+
+	// Agrees reports whether Now can be relied on: nothing is leased while it
+	// cannot. nil = always. Measure has it measured anew, by one command; it is
+	// called with each heartbeat. nil = somebody else does. See
+	// mongodb.ServerClock.
+	Agrees  func() bool
+	Measure func(ctx context.Context) error
+	// Beats are the times of the heartbeat.
+	Beats Beats
+	// Problems are told of with the heartbeat; nil = there are none.
+	Problems *queue.Problems
 
 	Publisher  wake.Publisher  // nil = wake.Silent
 	Subscriber wake.Subscriber // nil = wake.Silent
@@ -79,6 +91,10 @@ func (o Options) withDefaults() Options {
 	if o.IdleInterval <= 0 {
 		o.IdleInterval = DefaultIdleInterval
 	}
+	if o.Agrees == nil {
+		o.Agrees = func() bool { return true }
+	}
+	o.Beats = o.Beats.withDefaults()
 	if o.Clock == nil {
 		o.Clock = clockwork.NewRealClock()
 	}

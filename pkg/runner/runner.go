@@ -37,6 +37,9 @@ type Runner struct {
 	keeper   *keeper
 	recorder *recorder
 	presence *presence
+	watch    *watch
+	reach    *reach
+	clock    *timekeeper
 	fetching *lifecycle.Loop
 	parts    *lifecycle.Group // every loop
 
@@ -90,11 +93,14 @@ func New(options Options) *Runner {
 		r.options.Metrics.expect(name)
 	}
 	r.keeper, r.recorder, r.presence = newKeeper(r), newRecorder(r), newPresence(r)
+	r.watch, r.reach, r.clock = newWatch(r), newReach(r), newTimekeeper(r)
 	r.fetcher = &fetcher{Runner: r}
 	r.fetching = lifecycle.NewLoop("fetcher", r.fetcher.run)
 	r.parts = lifecycle.NewGroup(r.options.Log)
 	r.parts.Add("heartbeat", lifecycle.NewLoop("heartbeat", r.presence.run))
-	r.parts.Add("watch", lifecycle.NewLoop("watch", r.presence.watchPeers))
+	r.parts.Add("clock", lifecycle.NewLoop("clock", r.clock.run))
+	r.parts.Add("reach", lifecycle.NewLoop("reach", r.reach.run))
+	r.parts.Add("watch", lifecycle.NewLoop("watch", r.watch.run))
 	r.parts.Add("keeper", lifecycle.NewLoop("keeper", r.keeper.run))
 	r.parts.Add("recorder", lifecycle.NewLoop("recorder", r.recorder.run))
 	r.parts.Add("fetcher", r.fetching)
@@ -146,7 +152,7 @@ func (r *Runner) Stop(ctx context.Context) error {
 		ending.Outcome, ending.Unstarted = job.Released, true
 		r.recorder.take(t, ending)
 	}
-	r.presence.beat(ctx)
+	_ = r.presence.beat(ctx) // it is logged; peers are told a moment later
 	abandoned := !r.finishHandlers(ctx)
 	close(r.recorder.closing)
 	errs = append(errs, r.waitRecorder(ctx), r.parts.Stop(ctx))
