@@ -21,12 +21,6 @@ const (
 	idleExpiry   = 90 * time.Second
 )
 
-// aftermath is how long a peer must stay silent that may have become silent by
-// an outage that this worker met as well. Every process finds out for itself
-// which of its connections are dead, and the driver lets a connection that is
-// being made when the network goes mute hang for up to thirty seconds.
-const aftermath = 35 * time.Second
-
 // Beats says how a worker shows that it lives, and when it takes another for
 // dead.
 type Beats struct {
@@ -68,6 +62,11 @@ func (b Beats) slow() time.Duration { return b.Interval }
 // patience is how long after its last heartbeat a worker's jobs are left to it:
 // peers wait for its expiry, and then for no less than that again.
 func (b Beats) patience() time.Duration { return b.Expiry + max(b.Confirm, b.Expiry) }
+
+// aftermath is how long a peer must stay silent that may have become silent by
+// an outage which this worker met as well: every process finds out for itself
+// which of its connections are dead, and some take a while.
+func (b Beats) aftermath() time.Duration { return 6 * b.Expiry }
 
 // reach is how long after its last heartbeat that arrived a worker's handlers may
 // go on. It is a little less than patience, in which they stop.

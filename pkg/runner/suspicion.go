@@ -43,7 +43,7 @@ func (w *watch) suspect(i fleet.Instance, now time.Time) *suspicion {
 func (w *watch) need(i fleet.Instance) time.Duration {
 	need := max(w.presence.beats.Confirm, i.Span(), i.EndsAt.Sub(i.ExpiresAt))
 	if !i.SeenAt.After(w.trouble) {
-		need = max(need, aftermath)
+		need = max(need, w.presence.beats.aftermath())
 	}
 	return need
 }
