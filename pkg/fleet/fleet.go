@@ -35,7 +35,7 @@ type Instance struct {
 	StartedAt time.Time      `bson:"startedAt" json:"startedAt"`
 	SeenAt    time.Time      `bson:"seenAt" json:"seenAt"`                     // last heartbeat
 	ExpiresAt time.Time      `bson:"expiresAt" json:"expiresAt"`               // suspect when this has passed
-	EndsAt    time.Time      `bson:"endsAt,omitempty" json:"-"`                // its handlers have ended when this has passed; zero = it does not say
+	EndsAt    time.Time      `bson:"endsAt,omitempty" json:"-"`                // its handlers have ended when this has passed; zero = it has none, or does not say
 	Names     map[string]int `bson:"-" json:"names,omitempty"`                 // job names it runs, with the limit of each in this process
 	InFlight  int            `bson:"inFlight" json:"inFlight"`                 // leases held by a worker, requests of an api
 	Memory    uint64         `bson:"memory" json:"memory"`                     // resident bytes
@@ -53,9 +53,9 @@ const MaxProblems = 20
 // declared with the last one.
 func (i Instance) Span() time.Duration { return max(i.ExpiresAt.Sub(i.SeenAt), 0) }
 
-// Busy reports whether the instance said that it has work in hand: leases, where
-// it is a worker.
-func (i Instance) Busy() bool { return i.InFlight > 0 }
+// Busy reports whether the instance said that it has work in hand, or is about to:
+// leases, where it is a worker.
+func (i Instance) Busy() bool { return i.InFlight > 0 || !i.EndsAt.IsZero() }
 
 // Registry keeps the instances. Times are the database server's.
 type Registry interface {

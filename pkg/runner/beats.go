@@ -59,6 +59,12 @@ func (b Beats) Timeout() time.Duration { return b.Expiry - b.Interval }
 // more about the database, the network or the watcher than about any peer.
 func (b Beats) slow() time.Duration { return b.Interval }
 
+// glance is the longest time between looks while a peer is busy. A peer recovers
+// from a common outage about as long after it as it took: one that happens
+// between two looks, so that nobody else knows of it, must be short enough for
+// that and one heartbeat in vain to end within patience.
+func (b Beats) glance() time.Duration { return b.Interval + b.Interval/2 }
+
 // patience is how long after its last heartbeat a worker's jobs are left to it:
 // peers wait for its expiry, and then for no less than that again.
 func (b Beats) patience() time.Duration { return b.Expiry + max(b.Confirm, b.Expiry) }

@@ -22,8 +22,9 @@ type presence struct {
 	*Runner
 	beats Beats
 	kicks chan struct{} // has one element when to beat now
+	plans chan struct{} // has one element when beatAt was changed
 
-	beating sync.Mutex // one heartbeat at a time, or an older one could win
+	beating chan struct{} // has one element during a heartbeat: of two at a time an older one could win
 
 	mu         sync.Mutex
 	self       fleet.Instance
@@ -36,7 +37,7 @@ type presence struct {
 }
 
 func newPresence(r *Runner) *presence {
-	return &presence{Runner: r, beats: r.options.Beats, kicks: make(chan struct{}, 1)}
+	return &presence{Runner: r, beats: r.options.Beats, kicks: make(chan struct{}, 1), plans: make(chan struct{}, 1), beating: make(chan struct{}, 1)}
 }
 
 func (p *presence) id() string {
@@ -67,27 +68,32 @@ func (p *presence) register(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.self, p.isBusy, p.sentAt, p.told = self, false, sent, problems
-	p.beatAt = p.options.Clock.Now().Add(p.beats.every(false))
+	p.planAt(p.options.Clock.Now().Add(p.beats.every(false)))
 	return nil
 }
 
 // run keeps the heartbeat.
 func (p *presence) run(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		p.mu.Lock()
 		timer := p.options.Clock.NewTimer(p.beatAt.Sub(p.options.Clock.Now()))
 		p.mu.Unlock()
+		due := false
 		select {
 		case <-ctx.Done():
-			timer.Stop()
-			return nil
+		case <-p.plans:
 		case <-p.kicks:
+			due = true
 		case <-timer.Chan():
+			due = true
 		}
 		timer.Stop()
-		_ = p.beat(ctx) // it is logged, and tried again
-		p.clock.measureSoon()
+		if due {
+			_ = p.beat(ctx) // it is logged, and tried again
+			p.clock.measureSoon()
+		}
 	}
+	return nil
 }
 
 // beatNow asks for a heartbeat without waiting for it.
@@ -133,8 +139,8 @@ func (p *presence) declareBusy(ctx context.Context) error {
 // beat renews the declaration. When that fails the handlers go on for a while
 // (reach.go).
 func (p *presence) beat(ctx context.Context) error {
-	p.beating.Lock()
-	defer p.beating.Unlock()
+	p.beating <- struct{}{}
+	defer func() { <-p.beating }()
 	sent := p.options.Clock.Now()
 	self, busy := p.declaration(sent)
 	within, cancel := context.WithTimeoutCause(ctx, p.beats.Timeout(), errBeatTimeout)
@@ -187,14 +193,20 @@ func (p *presence) arrived(self fleet.Instance, busy bool, sent time.Time) {
 		p.told = self.Problems
 	}
 	p.self, p.isBusy, p.sentAt = self, busy, sent
-	p.beatAt = sent.Add(p.beats.every(busy || p.suspicious))
+	p.planAt(sent.Add(p.beats.every(busy || p.suspicious)))
+}
+
+// planAt plans the next heartbeat. It is called with p.mu held.
+func (p *presence) planAt(at time.Time) {
+	p.beatAt = at
+	notify(p.plans)
 }
 
 // again plans the heartbeat after one that failed.
 func (p *presence) again() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beatAt = p.options.Clock.Now().Add(p.beats.Interval / 4)
+	p.planAt(p.options.Clock.Now().Add(p.beats.Interval / 4))
 }
 
 // beatWell beats at the pace of a busy worker while a busy peer is suspect:

@@ -24,7 +24,8 @@ const (
 // watch is the eye on the other processes: it rescues what the dead held
 // (rescue.go). A peer is suspect when it is expired, and dead when it has stayed
 // silent for a while since (suspicion.go). Looks are made when the next busy
-// peer would expire, so that a death is noticed at once.
+// peer would expire, so that a death is noticed at once, and in between, so that
+// an outage is noticed that silences all.
 type watch struct {
 	*Runner
 	kicks chan struct{} // has one element when there is a reason to look earlier
@@ -119,7 +120,7 @@ func (w *watch) judge(instances []fleet.Instance) (dead []fleet.Instance, next t
 		case i.ID == self:
 		case i.ExpiresAt.After(server):
 			if i.Kind == fleet.Worker && i.Busy() {
-				sooner(now.Add(i.ExpiresAt.Sub(server) + justAfter))
+				sooner(now.Add(min(i.ExpiresAt.Sub(server)+justAfter, w.presence.beats.glance())))
 			}
 		default:
 			s := w.suspect(i, now)

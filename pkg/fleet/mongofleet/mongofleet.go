@@ -71,9 +71,7 @@ func (r *Registry) Beat(ctx context.Context, self fleet.Instance) error {
 		{Key: "draining", Value: self.Draining},
 		{Key: "memory", Value: int64(self.Memory)},
 		{Key: "parent", Value: self.Parent},
-	}
-	if !self.EndsAt.IsZero() {
-		fields = append(fields, bson.E{Key: "endsAt", Value: self.EndsAt})
+		{Key: "endsAt", Value: dateOrNull(self.EndsAt)},
 	}
 	if self.Problems != nil {
 		fields = append(fields, bson.E{Key: "problems", Value: self.Problems})
@@ -104,6 +102,13 @@ func (r *Registry) Bury(ctx context.Context, dead fleet.Instance) (bool, error) 
 		return false, fmt.Errorf("bury %s: %w", dead.ID, err)
 	}
 	return result.DeletedCount == 1, nil
+}
+
+func dateOrNull(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at
 }
 
 func wrap(err error, operation string) error {

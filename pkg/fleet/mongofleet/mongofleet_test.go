@@ -119,6 +119,16 @@ func TestBeat(t *testing.T) {
 	if !listed(t, r)[0].Busy() {
 		t.Error("an instance with leases is not busy")
 	}
+	w.InFlight = 0
+	for at, busy := range map[time.Time]bool{w.EndsAt: true, {}: false} {
+		w.EndsAt = at
+		if err := r.Beat(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		if got := listed(t, r)[0]; got.Busy() != busy || !got.EndsAt.Equal(at) {
+			t.Errorf("without leases, and handlers that end at %s: busy is %t", at, got.Busy())
+		}
+	}
 }
 
 func TestBeatOfTheBuried(t *testing.T) {
