@@ -38,6 +38,7 @@ type Client struct {
 	target       Target
 	capabilities Capabilities
 	pool         *pool
+	aside        aside
 	clock        clockwork.Clock
 }
 
@@ -122,6 +123,7 @@ func (o Options) open(ctx context.Context, c candidate) (*Client, error) {
 		return nil, failed(c, "read the address", err)
 	}
 	client := &Client{mongo: driver, database: c.database, target: c.Target, pool: stats, clock: o.Clock}
+	client.aside.open = func() (*mongo.Client, error) { return mongo.Connect(o.beside(c, stats.monitor())) }
 	if client.capabilities, err = detect(ctx, driver); err != nil {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), disconnectTimeout)
 		defer cancel()
@@ -204,7 +206,11 @@ func (c *Client) Ping(ctx context.Context) error {
 // Close closes the connections; operations that are going on have until the
 // end of ctx. Closing what is closed does nothing.
 func (c *Client) Close(ctx context.Context) error {
-	if err := c.mongo.Disconnect(ctx); err != nil && !errors.Is(err, mongo.ErrClientDisconnected) {
+	err := c.mongo.Disconnect(ctx)
+	if errors.Is(err, mongo.ErrClientDisconnected) {
+		err = nil
+	}
+	if err = errors.Join(err, c.aside.close(ctx)); err != nil {
 		return fmt.Errorf("disconnect from MongoDB at %s: %w", c.target.Host, err)
 	}
 	return nil

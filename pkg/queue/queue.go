@@ -110,6 +110,11 @@ type LeaseRequest struct {
 	Fragile Fragile
 	// Horizon is how far past now to look for the next due time.
 	Horizon time.Duration
+	// BeforeClaim, when set, is called once, when jobs were found and before one
+	// of them, or a place of a limit, is taken. Its error ends the Lease, which
+	// has then taken nothing. A holder tells its peers here that it is about to
+	// hold something, so that they rescue it if it dies in the next moment.
+	BeforeClaim func(ctx context.Context) error
 	// Expired asks for jobs whose lease outlived its lifetime, instead of
 	// jobs that are due: the last resort after a crash, and the rule for
 	// holders that are Node processes.

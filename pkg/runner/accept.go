@@ -20,6 +20,7 @@ func (r *Runner) accept(ctx context.Context, leases []*queue.Lease) {
 		tasks[i] = r.newTask(lease)
 	}
 	r.table.hold(tasks)
+	r.reach.check(tasks)
 	var wanted []*task
 	for _, t := range tasks {
 		if ending, over := r.overBefore(t); over {

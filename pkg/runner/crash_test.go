@@ -111,11 +111,11 @@ func TestDeadTickLeavesTheNextItsAttempts(t *testing.T) {
 	if err := b.hub.Publish(t.Context(), dueSignal); err != nil {
 		t.Fatal(err)
 	}
-	armed, err := b.store.Recurring(t.Context())
+	armed, err := b.store.Singles(t.Context(), "a")
 	if err != nil || len(armed) != 1 {
 		t.Fatalf("%d are armed, %v", len(armed), err)
 	}
-	for i, run := range b.outcomes(armed[0].ID, 4)[:4] {
+	for i, run := range b.outcomes(armed["a"].ID, 4)[:4] {
 		want := []job.Outcome{job.Retrying, job.Dead}[i%2]
 		if run.Outcome != want || run.Attempt != i%2+1 {
 			t.Errorf("run %d is %s, attempt %d; want %s, attempt %d", i+1, run.Outcome, run.Attempt, want, i%2+1)

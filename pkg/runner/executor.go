@@ -80,8 +80,8 @@ func (r *Runner) judge(t *task, result bson.RawValue, stack string, err error) q
 		ending.Outcome = job.Discarded
 	case errors.As(err, &v) && v.kind == cancel, errors.Is(err, ErrCancelled):
 		ending.Outcome = job.Cancelled
-	case errors.Is(err, ErrStopping):
-		ending.Outcome = job.Released
+	case errors.Is(err, ErrStopping), errors.Is(err, ErrUnreachable):
+		ending.Outcome, ending.Unstarted = job.Released, !t.wasCalled()
 	case errors.As(err, &v) && v.kind == permanent:
 		ending.Outcome = job.Dead
 	default:

@@ -19,6 +19,8 @@ const (
 	linger = 10 * time.Millisecond
 	// leaseTimeout bounds one lease, with all its commands.
 	leaseTimeout = 30 * time.Second
+	// barredPause is the time between looks at whether leasing is allowed again.
+	barredPause = 250 * time.Millisecond
 	// horizon is how far ahead a look sees the next due time.
 	horizon = time.Minute
 	// expiredEvery is how often locks past their lifetime are looked for, unless
@@ -46,6 +48,7 @@ type fetcher struct {
 	unannounced  time.Time // local clock: when such a look last found a job; zero = never
 
 	plans chan struct{} // has one element when an earlier job was planned
+	barred       bool // nothing may be leased at present
 
 	mu      sync.Mutex
 	planned time.Time // server's clock: the earliest run that this process has planned
@@ -66,6 +69,9 @@ func (f *fetcher) run(ctx context.Context) error {
 
 // look leases until nothing is due or no room is left.
 func (f *fetcher) look(ctx context.Context) {
+	if f.barred = f.presence.mayLease() != nil; f.barred { // it is logged where it is found out
+		return
+	}
 	f.forgetPlan(f.options.Now())
 	f.places.retry()
 	for again := true; again && ctx.Err() == nil; {
@@ -175,6 +181,7 @@ func (f *fetcher) lease(ctx context.Context, request queue.LeaseRequest) (queue.
 	if err := f.clearDoubts(ctx); err != nil {
 		return queue.Batch{}, err
 	}
+	request.BeforeClaim = func(ctx context.Context) error { return f.presence.beforeClaim(ctx, request.Expired) }
 	batch, err := f.options.Store.Lease(ctx, request)
 	if err != nil {
 		f.doubt(request.Holder) // it may have claimed jobs

@@ -15,8 +15,8 @@ const (
 	// openAfter is how long a run lasts before its record is opened.
 	openAfter = time.Second
 	// renewEvery bounds the age of a lock. Ten seconds is far inside every
-	// sensible lifetime, and is how soon a lock that Node cleared is taken
-	// back and a cancel request is noticed without a wake-up.
+	// sensible lifetime, and is how soon at the latest a lock that Node cleared is
+	// taken back and a cancel request is noticed without a wake-up.
 	renewEvery = 10 * time.Second
 	// keepTimeout bounds the commands of one beat.
 	keepTimeout = 10 * time.Second
@@ -27,18 +27,19 @@ const (
 type keeper struct {
 	*Runner
 	checks  chan struct{} // has one element when cancel requests are to be read now
+	renews  chan struct{} // has one element when leases are to be renewed now
 	renewed time.Time     // local clock
 }
 
-func newKeeper(r *Runner) *keeper { return &keeper{Runner: r, checks: make(chan struct{}, 1)} }
+func newKeeper(r *Runner) *keeper {
+	return &keeper{Runner: r, checks: make(chan struct{}, 1), renews: make(chan struct{}, 1)}
+}
+
+// renewNow asks for all leases to be renewed at once.
+func (k *keeper) renewNow() { notify(k.renews) }
 
 // check asks for cancel requests to be read at once.
-func (k *keeper) check() {
-	select {
-	case k.checks <- struct{}{}:
-	default:
-	}
-}
+func (k *keeper) check() { notify(k.checks) }
 
 func (k *keeper) run(ctx context.Context) error {
 	ticker := k.options.Clock.NewTicker(keepEvery)
@@ -49,6 +50,9 @@ func (k *keeper) run(ctx context.Context) error {
 			return nil
 		case <-k.checks:
 			k.readCancels(ctx)
+		case <-k.renews:
+			k.renewed = time.Time{}
+			k.keep(ctx)
 		case <-ticker.Chan():
 			k.keep(ctx)
 		}
@@ -74,9 +78,10 @@ func (k *keeper) keep(ctx context.Context) {
 	}
 }
 
-// renewAge is how often to renew: well inside the shortest lifetime.
+// renewAge is how often to renew: well inside the shortest lifetime, and as long
+// as peers believe in a heartbeat, so that a renewal is a sign of life too.
 func (k *keeper) renewAge() time.Duration {
-	age := renewEvery
+	age := min(renewEvery, k.options.Beats.Expiry)
 	for name := range k.handlers {
 		age = min(age, k.lifetime(name)/4)
 	}
@@ -87,6 +92,7 @@ func (k *keeper) renewAge() time.Duration {
 func (k *keeper) renew(ctx context.Context, tasks []*task) {
 	err := k.renewTasks(ctx, tasks)
 	if err == nil {
+		k.presence.beatNow() // so that heartbeat and locks tell of the same age
 		return
 	}
 	k.options.Log.WarnContext(ctx, "leases not renewed", slog.Int("count", len(tasks)), slog.Any("error", err))

@@ -13,6 +13,7 @@ import (
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue"
+	"github.com/etrainer/backend/pkg/runner"
 )
 
 // gauge counts how many handlers run at once.
@@ -91,6 +92,7 @@ func TestSlowJobsAreNotHoarded(t *testing.T) {
 	g := newGate()
 	o := b.options(handler("a", g.run, func(d *catalog.Definition) { d.Concurrency = 3 }), handler("b", g.run, func(d *catalog.Definition) { d.Concurrency = 4 }))
 	o.Slots, o.Clock = 5, hurried{clockwork.NewRealClock(), time.Now()}
+	o.Beats = runner.Beats{Interval: 1000 * time.Hour} // by the hurried clock no heartbeat arrives in time
 	b.enqueueMany("a", 30)
 	b.enqueueMany("b", 30)
 	r := b.start(o)

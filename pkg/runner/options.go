@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -30,6 +31,15 @@ type Options struct {
 	Registry fleet.Registry
 	Now      func() time.Time // the server's clock; leases and due times are compared by it; nil = Clock
 	Handlers []Handler
+
+	// Agrees reports whether Now can be relied on: nothing is leased while it
+	// cannot. nil = always. Measure has it measured anew, by one command; it is
+	// called with each heartbeat. nil = somebody else does. See
+	// mongodb.ServerClock.
+	Agrees  func() bool
+	Measure func(ctx context.Context) error
+	// Beats are the times of the heartbeat.
+	Beats Beats
 
 	Publisher  wake.Publisher  // nil = wake.Silent
 	Subscriber wake.Subscriber // nil = wake.Silent
@@ -61,8 +71,8 @@ type Options struct {
 	Version string
 	Parent  func() (supervise.Status, bool)
 
-	// Problems receives what is met in the database and cannot be used; nil =
-	// such things are logged alone.
+	// Problems receives what is met in the database and cannot be used; they are
+	// told of with the heartbeat. nil = such things are logged alone.
 	Problems *queue.Problems
 
 	Clock   clockwork.Clock // nil = the real one
@@ -99,6 +109,10 @@ func (o Options) withDefaults() Options {
 	if o.IdleInterval <= 0 {
 		o.IdleInterval = DefaultIdleInterval
 	}
+	if o.Agrees == nil {
+		o.Agrees = func() bool { return true }
+	}
+	o.Beats = o.Beats.withDefaults()
 	if o.Clock == nil {
 		o.Clock = clockwork.NewRealClock()
 	}

@@ -61,7 +61,10 @@ func (f *fetcher) gather(ctx context.Context) {
 // pause is the time to the next look if nothing happens before; polled reports
 // that nothing is known to be due then.
 func (f *fetcher) pause() (pause time.Duration, polled bool) {
-	if f.failureDelay > 0 {
+	switch {
+	case f.barred:
+		return barredPause, false
+	case f.failureDelay > 0:
 		return f.failureDelay, false
 	}
 	longest := f.longest()

@@ -15,43 +15,29 @@ import (
 	"github.com/etrainer/backend/pkg/wake"
 )
 
-// A process that holds leases says so every two seconds, and is suspect for
-// its peers six seconds after it last did. One that holds none has nothing to
-// lose, so it beats seldom. Peers look every five seconds while anybody is
-// busy, and once more before they believe that somebody is dead: after an
-// outage of the database every heartbeat is late, and nobody is dead. A crash
-// is noticed within fourteen seconds.
-const (
-	busyBeat    = 2 * time.Second
-	busyExpiry  = 6 * time.Second
-	confirm     = 3 * time.Second // more than a beat
-	beatTimeout = 5 * time.Second
-	idleBeat    = 30 * time.Second
-	idleExpiry  = 90 * time.Second
-	busyWatch   = 5 * time.Second
-	idleWatch   = 15 * time.Second
-	stirredFor  = time.Minute // after a wake-up somebody may be busy
-	presenceBit = 500 * time.Millisecond
-
-	watchTimeout  = 5 * time.Second
-	rescueTimeout = 30 * time.Second
-)
-
-// presence is this process' place in the fleet, and its eye on the others.
+// presence is this process' place in the fleet: its heartbeat says that it
+// lives, and whether it has work in hand. watch.go is its eye on the others,
+// reach.go what it does when its heartbeats do not arrive.
 type presence struct {
 	*Runner
-	mu       sync.Mutex
-	self     fleet.Instance
-	isBusy   bool
-	beatAt   time.Time            // local clock: when to beat next
-	watchAt  time.Time            // local clock: when to look at the others next
-	stirred  time.Time            // local clock: when somebody may last have become busy
-	suspects map[string]time.Time // expired at the last look, and when each was last seen alive
-	beating  sync.Mutex           // one beat at a time, or an older one could win
+	beats Beats
+	kicks chan struct{} // has one element when to beat now
+	plans chan struct{} // has one element when beatAt was changed
+
+	beating chan struct{} // has one element during a heartbeat: of two at a time an older one could win
+
+	mu         sync.Mutex
+	self       fleet.Instance
+	isBusy     bool            // the last heartbeat that arrived said so
+	sentAt     time.Time       // local clock: when that was sent
+	busyUntil  time.Time       // local clock: it is about to hold something
+	beatAt     time.Time       // local clock: when to beat next
+	told       []queue.Problem // those of the last heartbeat that carried some
+	suspicious bool            // a busy peer is suspect
 }
 
 func newPresence(r *Runner) *presence {
-	return &presence{Runner: r}
+	return &presence{Runner: r, beats: r.options.Beats, kicks: make(chan struct{}, 1), plans: make(chan struct{}, 1), beating: make(chan struct{}, 1)}
 }
 
 func (p *presence) id() string {
@@ -69,114 +55,181 @@ func (p *presence) register(ctx context.Context) error {
 	for name := range p.handlers {
 		names[name] = p.table.byName[name].limit
 	}
+	sent := p.options.Clock.Now()
+	problems := p.problems()
 	self := (fleet.Instance{
 		ID:   fmt.Sprintf("%s%s:%d:%s", queue.HolderPrefix, p.options.Host, p.options.PID, hex.EncodeToString(suffix)),
 		Kind: fleet.Worker, Host: p.options.Host, PID: p.options.PID, Version: p.options.Version,
-		StartedAt: now, SeenAt: now, ExpiresAt: now.Add(idleExpiry), Names: names,
+		StartedAt: now, SeenAt: now, ExpiresAt: now.Add(p.beats.expiry(false)), Names: names, Problems: problems,
 	}).Measured(p.options.Parent)
 	if err := p.options.Registry.Register(ctx, self); err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.self, p.isBusy = self, false
-	p.beatAt = p.options.Clock.Now().Add(idleBeat)
+	p.self, p.isBusy, p.sentAt, p.told = self, false, sent, problems
+	p.planAt(p.options.Clock.Now().Add(p.beats.every(false)))
 	return nil
 }
 
-func (p *presence) run(ctx context.Context) error { return p.every(ctx, p.beatIfDue) }
-
-// watchPeers has a goroutine of its own: rescuing what a dead worker held must
-// not delay the own heartbeat.
-func (p *presence) watchPeers(ctx context.Context) error { return p.every(ctx, p.watchIfDue) }
-
-func (p *presence) every(ctx context.Context, act func(context.Context)) error {
-	ticker := p.options.Clock.NewTicker(presenceBit)
-	defer ticker.Stop()
-	for {
-		act(ctx)
+// run keeps the heartbeat.
+func (p *presence) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		p.mu.Lock()
+		timer := p.options.Clock.NewTimer(p.beatAt.Sub(p.options.Clock.Now()))
+		p.mu.Unlock()
+		due := false
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-ticker.Chan():
+		case <-p.plans:
+		case <-p.kicks:
+			due = true
+		case <-timer.Chan():
+			due = true
+		}
+		timer.Stop()
+		if due {
+			_ = p.beat(ctx) // it is logged, and tried again
+			p.clock.measureSoon()
 		}
 	}
+	return nil
 }
 
-// busy declares, at once, that leases are held, if that was not known.
-func (p *presence) busy(ctx context.Context) {
-	p.mu.Lock()
-	was := p.isBusy
-	p.mu.Unlock()
-	if was {
-		return
+// beatNow asks for a heartbeat without waiting for it.
+func (p *presence) beatNow() { notify(p.kicks) }
+
+// beforeClaim is called when jobs were found and none is claimed yet; expired says
+// that their locks are too old. Its error is why they must not be claimed.
+func (p *presence) beforeClaim(ctx context.Context, expired bool) error {
+	if err := p.declareBusy(ctx); err != nil {
+		return err
 	}
-	p.beat(ctx)
+	return p.clock.mayLease(expired)
+}
+
+// busy declares what is held already.
+func (p *presence) busy(ctx context.Context) { _ = p.declareBusy(ctx) } // it is logged, and tried again
+
+// declareBusy says that something is held, or is about to be, unless that is known
+// already: whoever reads the last heartbeat, and does not see another one, will
+// come and rescue it. Then it tells the peers to watch.
+func (p *presence) declareBusy(ctx context.Context) error {
+	p.mu.Lock()
+	now := p.options.Clock.Now()
+	p.busyUntil = now.Add(p.beats.Expiry)
+	stands := p.isBusy && now.Sub(p.sentAt) < p.beats.Expiry
+	p.mu.Unlock()
+	if stands {
+		return nil
+	}
+	var both sync.WaitGroup
+	both.Go(func() { p.clock.measure(ctx) })
+	err := p.beat(ctx)
+	both.Wait()
+	if err != nil {
+		return fmt.Errorf("tell the peers that leases are held: %w", err)
+	}
 	if err := p.options.Publisher.Publish(ctx, wake.Signal{Kind: wake.Busy}); err != nil {
 		p.options.Log.DebugContext(ctx, "peers not told that leases are held", slog.Any("error", err))
+	}
+	return nil
+}
+
+// beat renews the declaration. When that fails the handlers go on for a while
+// (reach.go).
+func (p *presence) beat(ctx context.Context) error {
+	p.beating <- struct{}{}
+	defer func() { <-p.beating }()
+	sent := p.options.Clock.Now()
+	self, busy := p.declaration(sent)
+	within, cancel := context.WithTimeoutCause(ctx, p.beats.Timeout(), errBeatTimeout)
+	defer cancel()
+	err := p.options.Registry.Beat(within, self)
+	p.watch.ownBeat(err, p.options.Clock.Now().Sub(sent))
+	switch {
+	case err == nil:
+		p.arrived(self, busy, sent)
+		p.reach.arrived(ctx)
+	case errors.Is(err, fleet.ErrDeclaredDead):
+		p.options.Log.ErrorContext(ctx, "peers took this worker for dead; its leases are lost", slog.String("instance", self.ID))
+		if err := p.rise(ctx, self.ID); err != nil {
+			p.again()
+			p.options.Log.ErrorContext(ctx, "not registered again; trying with the next heartbeat", slog.Any("error", err))
+		}
+	default:
+		p.again()
+		p.options.Log.WarnContext(ctx, "heartbeat not stored", slog.Any("error", err))
+	}
+	return err
+}
+
+// declaration is what to say now.
+func (p *presence) declaration(now time.Time) (self fleet.Instance, busy bool) {
+	problems := p.problems()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	self = p.self.Measured(p.options.Parent)
+	self.InFlight, self.Draining = p.table.load(), p.draining.Load()
+	busy = self.InFlight > 0 || now.Before(p.busyUntil)
+	self.SeenAt = p.options.Now()
+	self.ExpiresAt, self.EndsAt = self.SeenAt.Add(p.beats.expiry(busy)), time.Time{}
+	if busy {
+		self.EndsAt = self.SeenAt.Add(p.beats.patience())
+	} else {
+		p.isBusy = false // as far as anybody may read from now on
+	}
+	if self.Problems = problems; sameProblems(problems, p.told) {
+		self.Problems = nil
+	}
+	return self, busy
+}
+
+// arrived keeps what a heartbeat has declared, and plans the next.
+func (p *presence) arrived(self fleet.Instance, busy bool, sent time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if self.Problems != nil {
+		p.told = self.Problems
+	}
+	p.self, p.isBusy, p.sentAt = self, busy, sent
+	p.planAt(sent.Add(p.beats.every(busy || p.suspicious)))
+}
+
+// planAt plans the next heartbeat. It is called with p.mu held.
+func (p *presence) planAt(at time.Time) {
+	p.beatAt = at
+	notify(p.plans)
+}
+
+// again plans the heartbeat after one that failed.
+func (p *presence) again() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.planAt(p.options.Clock.Now().Add(p.beats.Interval / 4))
+}
+
+// beatWell beats at the pace of a busy worker while a busy peer is suspect:
+// only heartbeats that arrive are evidence against one that does not.
+func (p *presence) beatWell(suspicious bool) {
+	p.mu.Lock()
+	begins := suspicious && !p.suspicious
+	p.suspicious = suspicious
+	p.mu.Unlock()
+	if begins {
+		p.beatNow()
 	}
 }
 
 // stir makes this process watch its peers closely for a while.
-func (p *presence) stir() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.options.Clock.Now()
-	p.stirred = now
-	if soon := now.Add(busyWatch); p.watchAt.After(soon) {
-		p.watchAt = soon
-	}
-}
+func (p *presence) stir() { p.watch.stir() }
 
-func (p *presence) beatIfDue(ctx context.Context) {
-	held := p.table.load()
-	p.mu.Lock()
-	due := !p.options.Clock.Now().Before(p.beatAt)
-	p.mu.Unlock()
-	if due || held > 0 && !p.knownBusy() {
-		p.beat(ctx)
+// mayLease tells why nothing may be leased now; nil = nothing is in the way.
+func (p *presence) mayLease() error {
+	if p.reach.isCut() {
+		return ErrUnreachable
 	}
-}
-
-func (p *presence) knownBusy() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.isBusy
-}
-
-// beat renews the declaration. When that fails the handlers go on: as long as
-// the database is away for everybody, nobody takes their leases; and if peers
-// do, the first beat that arrives says so.
-func (p *presence) beat(ctx context.Context) {
-	p.beating.Lock()
-	defer p.beating.Unlock()
-	held := p.table.load()
-	every, expiry := idleBeat, idleExpiry
-	if held > 0 {
-		every, expiry = busyBeat, busyExpiry
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, beatTimeout, errBeatTimeout)
-	defer cancel()
-	p.mu.Lock()
-	self := p.self.Measured(p.options.Parent)
-	p.mu.Unlock()
-	self.SeenAt = p.options.Now()
-	self.ExpiresAt, self.InFlight, self.Draining = self.SeenAt.Add(expiry), held, p.draining.Load()
-	err := p.options.Registry.Beat(ctx, self)
-	switch {
-	case err == nil:
-		p.mu.Lock()
-		p.self, p.isBusy = self, held > 0
-		p.beatAt = p.options.Clock.Now().Add(every)
-		p.mu.Unlock()
-	case errors.Is(err, fleet.ErrDeclaredDead):
-		p.options.Log.ErrorContext(ctx, "peers took this worker for dead; its leases are lost", slog.String("instance", self.ID))
-		if err := p.rise(ctx, self.ID); err != nil {
-			p.options.Log.ErrorContext(ctx, "not registered again; trying with the next heartbeat", slog.Any("error", err))
-		}
-	default:
-		p.options.Log.WarnContext(ctx, "heartbeat not stored", slog.Any("error", err))
-	}
+	return p.clock.mayLease(false)
 }
 
 // rise begins a new life under a new id. Peers have released what the former
@@ -186,86 +239,11 @@ func (p *presence) rise(ctx context.Context, former string) error {
 	if err := p.register(ctx); err != nil {
 		return err
 	}
+	p.reach.arrived(ctx)
 	p.fetcher.doubt(former)
 	p.wakeFetcher()
+	p.beatNow() // what it held is not recorded yet
 	return nil
-}
-
-func (p *presence) watchIfDue(ctx context.Context) {
-	p.mu.Lock()
-	now := p.options.Clock.Now()
-	due := !now.Before(p.watchAt)
-	p.mu.Unlock()
-	if !due {
-		return
-	}
-	anyBusy := p.watch(ctx)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.suspects) > 0 {
-		p.watchAt = now.Add(confirm)
-		return
-	}
-	every := idleWatch
-	if anyBusy || now.Sub(p.stirred) < stirredFor && !p.stirred.IsZero() {
-		every = busyWatch
-	}
-	p.watchAt = now.Add(every)
-}
-
-// watch rescues what dead peers held. It reports whether a peer is busy.
-func (p *presence) watch(ctx context.Context) (anyBusy bool) {
-	instances, err := p.instances(ctx)
-	if err != nil {
-		p.options.Log.WarnContext(ctx, "fleet not read", slog.Any("error", err))
-		return true
-	}
-	now, self := p.options.Now(), p.id()
-	suspects := map[string]time.Time{}
-	for _, instance := range instances {
-		switch {
-		case instance.ID == self:
-		case instance.ExpiresAt.After(now):
-			anyBusy = anyBusy || instance.Kind == fleet.Worker && instance.Busy()
-		case p.suspects[instance.ID].Equal(instance.SeenAt):
-			p.rescue(ctx, instance)
-		default:
-			suspects[instance.ID] = instance.SeenAt
-		}
-	}
-	p.suspects = suspects
-	return anyBusy
-}
-
-func (p *presence) instances(ctx context.Context) ([]fleet.Instance, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, watchTimeout, errWatchTimeout)
-	defer cancel()
-	return p.options.Registry.Instances(ctx)
-}
-
-func (p *presence) rescue(ctx context.Context, dead fleet.Instance) {
-	ctx, cancel := context.WithTimeoutCause(ctx, rescueTimeout, errRescueTimeout)
-	defer cancel()
-	rescued := 0
-	if dead.Kind == fleet.Worker {
-		done, err := p.options.Store.Rescue(ctx, queue.RescueRequest{Instance: dead.ID})
-		if rescued = done.Due; err != nil {
-			p.options.Log.WarnContext(ctx, "dead worker's jobs not rescued yet", slog.String("instance", dead.ID), slog.Any("error", err))
-			return
-		}
-	}
-	if _, err := p.options.Registry.Bury(ctx, dead.ID); err != nil {
-		p.options.Log.WarnContext(ctx, "dead instance not removed", slog.String("instance", dead.ID), slog.Any("error", err))
-	}
-	if rescued == 0 {
-		return
-	}
-	p.options.Metrics.rescued(rescued)
-	p.options.Log.WarnContext(ctx, "jobs of a dead worker are due again", slog.String("instance", dead.ID), slog.Int("count", rescued))
-	p.wakeFetcher()
-	if err := p.options.Publisher.Publish(ctx, wake.Signal{Kind: wake.Due}); err != nil {
-		p.options.Log.DebugContext(ctx, "peers not told of rescued jobs", slog.Any("error", err))
-	}
 }
 
 // leave ends the membership. If handlers are left that did not stop in time,
@@ -277,7 +255,8 @@ func (p *presence) leave(ctx context.Context, abandoned bool) error {
 	p.mu.Lock()
 	self := p.self
 	p.mu.Unlock()
-	self.SeenAt = p.options.Now()
-	self.ExpiresAt = self.SeenAt.Add(busyBeat)
+	self.SeenAt, self.Problems = p.options.Now(), nil
+	self.ExpiresAt = self.SeenAt.Add(p.beats.Interval)
+	self.EndsAt = self.ExpiresAt
 	return p.options.Registry.Beat(ctx, self)
 }

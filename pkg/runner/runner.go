@@ -42,6 +42,9 @@ type Runner struct {
 	recorder *recorder
 	history  *history
 	presence *presence
+	watch    *watch
+	reach    *reach
+	clock    *timekeeper
 	fetching *lifecycle.Loop
 	parts    *lifecycle.Group // every loop
 
@@ -97,10 +100,13 @@ func New(options Options) *Runner {
 	r.keeper, r.recorder, r.history, r.presence = newKeeper(r), newRecorder(r), newHistory(r), newPresence(r)
 	r.fetcher = newFetcher(r)
 	r.options.Metrics.runner.Store(r)
+	r.watch, r.reach, r.clock = newWatch(r), newReach(r), newTimekeeper(r)
 	r.fetching = lifecycle.NewLoop("fetcher", r.fetcher.run)
 	r.parts = lifecycle.NewGroup(r.options.Log)
 	r.parts.Add("heartbeat", lifecycle.NewLoop("heartbeat", r.presence.run))
-	r.parts.Add("watch", lifecycle.NewLoop("watch", r.presence.watchPeers))
+	r.parts.Add("clock", lifecycle.NewLoop("clock", r.clock.run))
+	r.parts.Add("reach", lifecycle.NewLoop("reach", r.reach.run))
+	r.parts.Add("watch", lifecycle.NewLoop("watch", r.watch.run))
 	r.parts.Add("keeper", lifecycle.NewLoop("keeper", r.keeper.run))
 	r.parts.Add("history", lifecycle.NewLoop("history", r.history.run))
 	r.parts.Add("recorder", lifecycle.NewLoop("recorder", r.recorder.run))
@@ -153,7 +159,7 @@ func (r *Runner) Stop(ctx context.Context) error {
 		ending.Outcome, ending.Unstarted = job.Released, true
 		r.recorder.take(t, ending)
 	}
-	r.presence.beat(ctx)
+	_ = r.presence.beat(ctx) // it is logged; peers are told a moment later
 	abandoned := !r.finishHandlers(ctx)
 	errs = append(errs, r.finishRecords(ctx), r.parts.Stop(ctx))
 	r.history.abandon()

@@ -32,6 +32,7 @@ type task struct {
 	stop     context.CancelCauseFunc // set while the handler runs
 	ended    error                   // why the handler must stop, when that came before its start
 	began    time.Time               // local clock
+	called   bool                    // the handler was: nothing had ended the run before
 	progress *job.Progress
 	logs     []job.LogLine
 	cut      int
@@ -72,7 +73,15 @@ func (t *task) begin(stop context.CancelCauseFunc) error {
 	defer t.mu.Unlock()
 	t.stop = stop
 	t.began = t.clock.Now()
+	t.called = t.ended == nil
 	return t.ended
+}
+
+// wasCalled reports whether the handler was.
+func (t *task) wasCalled() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.called
 }
 
 // end asks the handler to stop, now or as soon as it starts.

@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/etrainer/backend/pkg/fleet"
+	"github.com/etrainer/backend/pkg/queue"
 	"github.com/etrainer/backend/pkg/schema"
 )
 
@@ -22,6 +23,7 @@ const Collection = schema.Instances
 type Registry struct {
 	instances *mongo.Collection
 	now       func() time.Time
+	problems  *queue.Problems // nil = documents that are no instances are left out without a word
 }
 
 var _ fleet.Registry = (*Registry)(nil)
@@ -29,6 +31,13 @@ var _ fleet.Registry = (*Registry)(nil)
 // New returns a Registry on a database. now is the server's clock.
 func New(db *mongo.Database, now func() time.Time) *Registry {
 	return &Registry{instances: db.Collection(Collection), now: now}
+}
+
+// Reporting returns a Registry that tells of documents that are no instances.
+func (r *Registry) Reporting(problems *queue.Problems) *Registry {
+	told := *r
+	told.problems = problems
+	return &told
 }
 
 // document is an Instance as it is stored. Job names may contain dots and
@@ -55,14 +64,19 @@ func (r *Registry) Register(ctx context.Context, self fleet.Instance) error {
 
 // Beat implements fleet.Registry.
 func (r *Registry) Beat(ctx context.Context, self fleet.Instance) error {
-	result, err := r.instances.UpdateOne(ctx, bson.D{{Key: "_id", Value: self.ID}}, bson.D{{Key: "$set", Value: bson.D{
+	fields := bson.D{
 		{Key: "seenAt", Value: self.SeenAt},
 		{Key: "expiresAt", Value: self.ExpiresAt},
 		{Key: "inFlight", Value: self.InFlight},
 		{Key: "draining", Value: self.Draining},
 		{Key: "memory", Value: int64(self.Memory)},
 		{Key: "parent", Value: self.Parent},
-	}}})
+		{Key: "endsAt", Value: dateOrNull(self.EndsAt)},
+	}
+	if self.Problems != nil {
+		fields = append(fields, bson.E{Key: "problems", Value: self.Problems})
+	}
+	result, err := r.instances.UpdateOne(ctx, bson.D{{Key: "_id", Value: self.ID}}, bson.D{{Key: "$set", Value: fields}})
 	if err != nil {
 		return fmt.Errorf("beat of %s: %w", self.ID, err)
 	}
@@ -78,38 +92,23 @@ func (r *Registry) Leave(ctx context.Context, id string) error {
 	return wrap(err, "leave as "+id)
 }
 
-// Instances implements fleet.Registry.
-func (r *Registry) Instances(ctx context.Context) ([]fleet.Instance, error) {
-	cursor, err := r.instances.Find(ctx, bson.D{}, options.Find().SetSort(bson.D{{Key: "startedAt", Value: 1}, {Key: "_id", Value: 1}}))
-	if err != nil {
-		return nil, fmt.Errorf("list instances: %w", err)
-	}
-	var stored []document
-	if err := cursor.All(ctx, &stored); err != nil {
-		return nil, fmt.Errorf("read instances: %w", err)
-	}
-	instances := make([]fleet.Instance, len(stored))
-	for i, d := range stored {
-		instances[i] = d.Instance
-		if len(d.Runs) > 0 {
-			instances[i].Names = make(map[string]int, len(d.Runs))
-		}
-		for _, run := range d.Runs {
-			instances[i].Names[run.Name] = run.Limit
-		}
-	}
-	return instances, nil
-}
-
 // Bury implements fleet.Registry.
-func (r *Registry) Bury(ctx context.Context, id string) (bool, error) {
+func (r *Registry) Bury(ctx context.Context, dead fleet.Instance) (bool, error) {
 	result, err := r.instances.DeleteOne(ctx, bson.D{
-		{Key: "_id", Value: id}, {Key: "expiresAt", Value: bson.D{{Key: "$lte", Value: r.now()}}},
+		{Key: "_id", Value: dead.ID}, {Key: "seenAt", Value: dead.SeenAt},
+		{Key: "expiresAt", Value: bson.D{{Key: "$lte", Value: r.now()}}},
 	})
 	if err != nil {
-		return false, fmt.Errorf("bury %s: %w", id, err)
+		return false, fmt.Errorf("bury %s: %w", dead.ID, err)
 	}
 	return result.DeletedCount == 1, nil
+}
+
+func dateOrNull(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at
 }
 
 func wrap(err error, operation string) error {

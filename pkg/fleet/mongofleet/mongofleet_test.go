@@ -13,6 +13,7 @@ import (
 	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/queue"
 )
 
 func TestMain(m *testing.M) { mongotest.Main(m) }
@@ -49,8 +50,8 @@ func listed(t *testing.T, r fleet.Registry) []fleet.Instance {
 		t.Fatal(err)
 	}
 	for i := range instances {
-		for _, at := range []*time.Time{&instances[i].StartedAt, &instances[i].SeenAt, &instances[i].ExpiresAt} {
-			*at = at.UTC()
+		for n := range instances[i].Problems {
+			instances[i].Problems[n].Since = instances[i].Problems[n].Since.UTC()
 		}
 	}
 	return instances
@@ -82,6 +83,8 @@ func TestBeat(t *testing.T) {
 	w := worker("worker@1", start)
 	register(t, r, w)
 	w.SeenAt, w.ExpiresAt, w.InFlight, w.Draining, w.Memory = start.Add(2*time.Second), start.Add(8*time.Second), 3, true, 5<<30
+	w.EndsAt = start.Add(14 * time.Second)
+	w.Problems = []queue.Problem{{Collection: "agendaJobs", ID: "7", What: "w", Fix: "f", Since: start}}
 	w.Parent = &fleet.Parent{PID: 6, Children: []fleet.Child{{ID: 1, PID: 7, State: "ready", Restarts: 2, Uptime: 1.5, Memory: 5 << 30, InFlight: 3}, {ID: 2, State: "resting", IsDead: true}}}
 	told := w
 	told.Names, told.Host = nil, "other" // a beat renews, and describes nothing
@@ -98,8 +101,33 @@ func TestBeat(t *testing.T) {
 	if diff := cmp.Diff([]fleet.Instance{w}, listed(t, r)); diff != "" {
 		t.Errorf("without a parent (-want +got):\n%s", diff)
 	}
+	told = w
+	told.Problems = nil // they did not change
+	if err := r.Beat(t.Context(), told); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]fleet.Instance{w}, listed(t, r)); diff != "" {
+		t.Errorf("problems that did not change (-want +got):\n%s", diff)
+	}
+	told.Problems = []queue.Problem{}
+	if err := r.Beat(t.Context(), told); err != nil {
+		t.Fatal(err)
+	}
+	if got := listed(t, r)[0].Problems; len(got) != 0 {
+		t.Errorf("problems that are over are listed: %v", got)
+	}
 	if !listed(t, r)[0].Busy() {
 		t.Error("an instance with leases is not busy")
+	}
+	w.InFlight = 0
+	for at, busy := range map[time.Time]bool{w.EndsAt: true, {}: false} {
+		w.EndsAt = at
+		if err := r.Beat(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		if got := listed(t, r)[0]; got.Busy() != busy || !got.EndsAt.Equal(at) {
+			t.Errorf("without leases, and handlers that end at %s: busy is %t", at, got.Busy())
+		}
 	}
 }
 
@@ -136,7 +164,7 @@ func TestBury(t *testing.T) {
 	register(t, r, w)
 	bury := func(when string, want bool) {
 		t.Helper()
-		if got, err := r.Bury(t.Context(), w.ID); got != want || err != nil {
+		if got, err := r.Bury(t.Context(), w); got != want || err != nil {
 			t.Errorf("%s: buried is %t, %v; want %t", when, got, err, want)
 		}
 	}
@@ -150,6 +178,13 @@ func TestBury(t *testing.T) {
 	clock.Advance(time.Millisecond)
 	bury("after another beat", false)
 	clock.Advance(time.Second)
+	w.SeenAt = w.SeenAt.Add(time.Second)
+	if err := r.Beat(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	w.SeenAt = start
+	bury("expired, and seen alive since it was suspected", false)
+	w.SeenAt = start.Add(time.Second)
 	bury("expired", true)
 	bury("a second time", false)
 }
@@ -158,12 +193,13 @@ func TestBury(t *testing.T) {
 func TestBuryOnce(t *testing.T) {
 	t.Parallel()
 	r, clock := newRegistry(t)
-	register(t, r, worker("worker@1", start))
+	dead := worker("worker@1", start)
+	register(t, r, dead)
 	clock.Advance(time.Hour)
 	answers := make(chan bool)
 	for range 10 {
 		go func() {
-			buried, err := r.Bury(t.Context(), "worker@1")
+			buried, err := r.Bury(t.Context(), dead)
 			if err != nil {
 				t.Errorf("Bury: %v", err)
 			}
@@ -191,7 +227,7 @@ func TestFailuresNameTheOperation(t *testing.T) {
 		"register worker@1": func() error { return r.Register(ctx, w) },
 		"beat of worker@1":  func() error { return r.Beat(ctx, w) },
 		"leave as worker@1": func() error { return r.Leave(ctx, w.ID) },
-		"bury worker@1":     func() error { _, err := r.Bury(ctx, w.ID); return err },
+		"bury worker@1":     func() error { _, err := r.Bury(ctx, w); return err },
 		"list instances":    func() error { _, err := r.Instances(ctx); return err },
 	} {
 		err := act()

@@ -57,6 +57,7 @@ type search struct {
 	passedOver []any          // ids of those that are left for later
 	candidates []candidate
 	places     *places
+	announced  bool // request.BeforeClaim was called
 
 	nextDue time.Time
 	more    bool
@@ -200,6 +201,9 @@ func (s *Store) gather(ctx context.Context, search *search) error {
 		if err != nil {
 			return fmt.Errorf("find due jobs: %w", err)
 		}
+		if err := search.announce(ctx); err != nil {
+			return err
+		}
 		closed, err := s.takePlaces(ctx, search, search.candidates[before:])
 		if err != nil {
 			return err
@@ -209,6 +213,15 @@ func (s *Store) gather(ctx context.Context, search *search) error {
 		}
 	}
 	return nil
+}
+
+// announce tells the holder that something is about to be taken for it.
+func (s *search) announce(ctx context.Context) error {
+	if s.request.BeforeClaim == nil || s.announced || len(s.candidates) == 0 {
+		return nil
+	}
+	s.announced = true
+	return s.request.BeforeClaim(ctx)
 }
 
 // look reads one page of what is due, in the order of Agenda: by time, then by
