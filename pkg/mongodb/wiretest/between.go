@@ -83,12 +83,21 @@ func (s *shared) Write(message []byte) (int, error) {
 	return s.Writer.Write(message)
 }
 
-// Refused is the answer to a write whose statement i the server refuses for
-// itself. matched is how many documents the others matched.
-func Refused(i, code int, matched int) bson.D {
+// Refused is the answer to a write of which the server refuses some statements
+// for themselves. matched is how many documents the others matched.
+func Refused(code, matched int, statements ...int) bson.D {
+	failures := bson.A{}
+	for _, i := range statements {
+		failures = append(failures, bson.D{{Key: "index", Value: i}, {Key: "code", Value: code}, {Key: "errmsg", Value: "refused by the test"}})
+	}
+	return bson.D{{Key: "ok", Value: 1}, {Key: "n", Value: matched}, {Key: "nModified", Value: matched}, {Key: "writeErrors", Value: failures}}
+}
+
+// Unreplicated is the answer to a write that no majority of the servers has yet.
+func Unreplicated(matched int) bson.D {
 	return bson.D{
 		{Key: "ok", Value: 1}, {Key: "n", Value: matched}, {Key: "nModified", Value: matched},
-		{Key: "writeErrors", Value: bson.A{bson.D{{Key: "index", Value: i}, {Key: "code", Value: code}, {Key: "errmsg", Value: "refused by the test"}}}},
+		{Key: "writeConcernError", Value: bson.D{{Key: "code", Value: 64}, {Key: "codeName", Value: "WriteConcernFailed"}, {Key: "errmsg", Value: "no majority answers the test"}}},
 	}
 }
 
