@@ -130,6 +130,20 @@ func TestADuplicateThatNoMajorityHasIsNotAcknowledged(t *testing.T) {
 	}
 }
 
+// A unique job that is only looked for may be known to one server alone. So it
+// is acknowledged by a write, which waits for a majority.
+func TestAFoundJobIsAcknowledgedByAWrite(t *testing.T) {
+	t.Parallel()
+	c := newCrossing(t)
+	insertOnly := queue.Request{Name: "u", Unique: &queue.Unique{By: map[string]any{"x": nil}, InsertOnly: true}}
+	_, err := c.peer.Enqueue(t.Context(), insertOnly)
+	c.must(err)
+	c.answer(unreplicated)
+	if _, err := c.store.Enqueue(t.Context(), insertOnly); err == nil {
+		t.Error("it was acknowledged by a read")
+	}
+}
+
 // The tick of a job whose runs may overlap counts as created only when a
 // majority has it.
 func TestATickThatNoMajorityHasIsNotStarted(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 // All returns every mutation.
 func All() []mutation.Mutation {
-	return slices.Concat(fences)
+	return slices.Concat(fences, claims, renewals, rescues, attempts, plans, ids, durability, fairness, places)
 }
 
 // Where the code is.
