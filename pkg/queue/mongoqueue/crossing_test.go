@@ -72,6 +72,27 @@ func TestAClaimMatchesWhatTheSearchDecided(t *testing.T) {
 	}
 }
 
+// Of two claims that met the same jobs each reads back what it has claimed
+// itself, also where both are of one worker, or of one millisecond.
+func TestAClaimReadsBackOnlyItsOwn(t *testing.T) {
+	t.Parallel()
+	for name, quicker := range map[string]func(c *crossing) []*queue.Lease{
+		"both are of one worker":      func(c *crossing) []*queue.Lease { return c.lease(c.store, "worker@w1", "a", 1) },
+		"both are of one millisecond": func(c *crossing) []*queue.Lease { return c.lease(c.peer, "worker@w2", "a", 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCrossing(t)
+			ids := c.enqueue("a", 2)
+			var first []*queue.Lease
+			c.before(1, "update", jobs, func() { first = quicker(c) })
+			second := c.lease(c.store, "worker@w1", "a", 2)
+			c.leasedAre(first, ids[0])
+			c.leasedAre(second, ids[1])
+		})
+	}
+}
+
 // A peer that rescues what it read to be held leaves alone what has changed
 // hands since, or was planned anew.
 func TestARescueReleasesOnlyWhatItRead(t *testing.T) {

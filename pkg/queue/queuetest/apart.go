@@ -88,6 +88,26 @@ var apartTests = map[string]func(*testing.T, *suite){
 		s.state(valid.Job.ID, job.Running)
 		s.succeed(valid)
 	},
+	"a renewal in the millisecond of a claim of a peer takes nothing from it": func(t *testing.T, s *suite) {
+		for range 2 {
+			s.enqueue(queue.Request{Name: "a"})
+		}
+		leases := s.lease(want("worker@w1", 2, "a"))
+		lost, kept := leases[0], leases[1]
+		if _, err := s.rescue("worker@w1", kept); err != nil {
+			t.Fatal(err)
+		}
+		s.Clock.Advance(time.Second)
+		batch, err := s.Peer.Lease(s.ctx(), want("worker@w2", 1, "a"))
+		if err != nil || len(batch.Leases) != 1 {
+			t.Fatalf("the peer leased %d, %v", len(batch.Leases), err)
+		}
+		if gone, err := s.Store.Renew(s.ctx(), leases); err != nil || len(gone) != 1 || gone[0] != lost {
+			t.Errorf("%d leases are lost, %v; want the first one", len(gone), err)
+		}
+		s.succeedAll([]*queue.Lease{kept})
+		s.succeedAll(batch.Leases)
+	},
 	"leases of two processes that are renewed and recorded together stay whose they are": func(t *testing.T, s *suite) {
 		var leases []*queue.Lease
 		for holder, store := range map[string]queue.Store{"worker@w1": s.Store, "worker@w2": s.Peer} {

@@ -53,7 +53,7 @@ var fences = []mutation.Mutation{
 	{
 		Name: "fence-readback-renewed", Removes: "Who looks for lost leases takes a lock of somebody else for a renewed one.",
 		In: store, Edits: edit("Store.without", `holders[lease.Job.ID] != lease.Holder`, `holders[lease.Job.ID] == ""`),
-		Tests: port("leases of two processes that are renewed and recorded together stay whose they are"),
+		Tests: port("a renewal in the millisecond of a claim of a peer takes nothing from it"),
 	},
 	{
 		Name: "fence-progress", Removes: "Progress is written to a job without looking at its lock.",
