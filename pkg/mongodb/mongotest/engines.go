@@ -26,6 +26,11 @@ type engines struct {
 	once sync.Once
 	err  error
 
+	process
+}
+
+// process is a running "dev db".
+type process struct {
 	addresses addresses
 	cmd       *exec.Cmd
 	stdin     io.Closer
@@ -36,7 +41,7 @@ type addresses struct{ mongodb, redis string }
 func (e *engines) get(t testing.TB) addresses {
 	t.Helper()
 
-	e.once.Do(func() { e.err = e.start() })
+	e.once.Do(func() { e.process, e.err = start() })
 
 	if e.err != nil {
 		t.Fatalf("mongotest: no engines: %v (or set %s and %s)", e.err, uriVariable, redisVariable)
@@ -47,33 +52,31 @@ func (e *engines) get(t testing.TB) addresses {
 
 // start runs "dev db". Its standard input is a pipe that nobody writes to:
 // when this process ends, even killed, the pipe closes and the engines end.
-func (e *engines) start() error {
+func start(args ...string) (p process, err error) {
 	program, err := build()
 	if err != nil {
-		return err
+		return p, err
 	}
 
-	cmd := exec.Command(program, "db")
-	cmd.Stderr = os.Stderr
+	p.cmd = exec.Command(program, append([]string{"db"}, args...)...)
+	p.cmd.Stderr = os.Stderr
 
-	stdin, err := cmd.StdinPipe()
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		return p, err
+	}
+
+	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return p, err
 	}
 
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
+	if err := p.cmd.Start(); err != nil {
+		return p, err
 	}
 
-	if err := cmd.Start(); err != nil {
-		return err
-	}
+	p.addresses, err = readAddresses(stdout)
 
-	e.cmd, e.stdin = cmd, stdin
-	e.addresses, err = readAddresses(stdout)
-
-	return err
+	return p, err
 }
 
 // readAddresses reads what "dev db" prints when it is ready.
@@ -98,19 +101,19 @@ func readAddresses(r io.Reader) (addresses, error) {
 }
 
 // stop ends the engines if they were started.
-func (e *engines) stop() error {
-	if e.cmd == nil {
+func (p process) stop() error {
+	if p.cmd == nil {
 		return nil
 	}
 
-	if err := e.stdin.Close(); err != nil {
+	if err := p.stdin.Close(); err != nil {
 		return err
 	}
 
-	late := time.AfterFunc(stopTimeout, func() { _ = e.cmd.Process.Kill() })
+	late := time.AfterFunc(stopTimeout, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()
 
-	if err := e.cmd.Wait(); err != nil {
+	if err := p.cmd.Wait(); err != nil {
 		return fmt.Errorf("stop the engines: %w", err)
 	}
 

@@ -140,3 +140,27 @@ func TestRedisAnswers(t *testing.T) {
 		t.Errorf("PING was answered by %q (%v)", answer, err)
 	}
 }
+
+func TestAServerOfOneTestKeepsItsDataOverAKill(t *testing.T) {
+	t.Parallel()
+
+	server := mongotest.NewServer(t)
+	address := server.URI()
+
+	things := mongotest.Database(t, options.Client().ApplyURI(address)).Collection("things")
+	if _, err := things.InsertOne(t.Context(), bson.M{"_id": 1}); err != nil {
+		t.Fatal(err)
+	}
+
+	server.Kill()
+
+	if _, err := things.InsertOne(t.Context(), bson.M{"_id": 2}, options.InsertOne()); err == nil {
+		t.Error("a killed server stores a document")
+	}
+
+	server.Start()
+
+	if n, err := things.CountDocuments(t.Context(), bson.M{}); err != nil || n != 1 || server.URI() != address {
+		t.Errorf("%d documents at %s, %v; want the one of before at %s", n, server.URI(), err, address)
+	}
+}

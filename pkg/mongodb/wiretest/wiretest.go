@@ -21,6 +21,7 @@ import (
 type Server struct {
 	listener net.Listener
 	answer   func(command bson.Raw) bson.D
+	relay    func(client net.Conn) error // nil = answer answers
 
 	mu     sync.Mutex
 	conns  map[net.Conn]bool
@@ -79,6 +80,10 @@ func (s *Server) accept() {
 		}
 		s.all.Go(func() {
 			defer conn.Close()
+			if s.relay != nil {
+				_ = s.relay(conn)
+				return
+			}
 			for s.serve(conn) == nil {
 			}
 		})
@@ -87,16 +92,20 @@ func (s *Server) accept() {
 
 // serve answers one message.
 func (s *Server) serve(conn net.Conn) error {
-	header := make([]byte, 16)
-	if _, err := io.ReadFull(conn, header); err != nil {
+	header, body, err := read(conn)
+	if err != nil {
 		return err
 	}
-	body := make([]byte, binary.LittleEndian.Uint32(header)-16)
-	if _, err := io.ReadFull(conn, body); err != nil {
+	command, operation, err := commandOf(header, body)
+	if err != nil {
 		return err
 	}
-	var command bson.Raw
-	operation := binary.LittleEndian.Uint32(header[12:])
+	return write(conn, header, operation, s.answer(command))
+}
+
+// commandOf returns the command in a message, and the kind of the message.
+func commandOf(header, body []byte) (command bson.Raw, operation uint32, err error) {
+	operation = binary.LittleEndian.Uint32(header[12:])
 	switch operation {
 	case opMessage:
 		command = whole(body)
@@ -104,10 +113,13 @@ func (s *Server) serve(conn net.Conn) error {
 		command = body[4+len("admin.$cmd\x00")+8:]
 		command = command[:binary.LittleEndian.Uint32(command)]
 	default:
-		return fmt.Errorf("operation %d", operation)
+		err = fmt.Errorf("operation %d", operation)
 	}
+	return command, operation, err
+}
 
-	reply := s.answer(command)
+// write sends a reply to the message with the header.
+func write(conn io.Writer, header []byte, operation uint32, reply bson.D) error {
 	if reply == nil {
 		reply = bson.D{}
 	}

@@ -60,10 +60,10 @@ func (s *Store) claim(ctx context.Context, search *search) ([]*queue.Lease, erro
 		err = s.claimAlone(ctx, search, stamp)
 		matched = len(search.candidates)
 	}
-	if err != nil || matched == 0 {
-		return nil, err
+	var leases []*queue.Lease
+	if err == nil && matched > 0 {
+		leases, err = s.readBack(ctx, search, stamp)
 	}
-	leases, err := s.readBack(ctx, search, stamp)
 	if err == nil {
 		s.noteMisses(ctx, search, leases)
 	}

@@ -21,10 +21,10 @@ func TestConformance(t *testing.T) {
 		// The client acknowledges less than the queue promises: the store asks for
 		// more by itself, or mongotest fails the test.
 		db := mongotest.Database(t, options.Client().SetWriteConcern(writeconcern.W1()))
-		store := mongoqueue.New(db, mongoqueue.Options{Now: clock.Now})
+		store, peer := mongoqueue.New(db, mongoqueue.Options{Now: clock.Now}), mongoqueue.New(db, mongoqueue.Options{Now: clock.Now})
 		if err := store.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		return queuetest.Harness{Store: store, Clock: clock}
+		return queuetest.Harness{Store: store, Peer: peer, Clock: clock}
 	})
 }

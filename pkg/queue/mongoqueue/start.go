@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -48,9 +49,11 @@ func (s *Store) start(ctx context.Context, search *search, leases []*queue.Lease
 		return run, nil
 	}
 	result, err := s.jobs.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
-	if err := s.refusedStarts(ctx, search, leases, err); err != nil {
+	refused, err := s.refusedStarts(ctx, search, leases, err)
+	if err != nil {
 		return nil, fmt.Errorf("start recurring jobs: %w", err)
 	}
+	started = slices.DeleteFunc(started, func(lease *queue.Lease) bool { return slices.Contains(refused, lease) })
 	if result == nil || int(result.MatchedCount) < len(models) {
 		if started, err = s.stillStarted(ctx, started); err != nil {
 			return nil, fmt.Errorf("look which runs have started: %w", err)
@@ -103,12 +106,12 @@ func startUpdate(search *search, lease *queue.Lease, decision planned) bson.D {
 	return set(fields)
 }
 
-// refusedStarts reports the jobs whose start the database refuses for
-// themselves; their lock stands until it expires, and stillStarted drops them.
-func (s *Store) refusedStarts(ctx context.Context, search *search, leases []*queue.Lease, err error) error {
-	refused := refusedStatements(err)
-	if len(refused) == 0 {
-		return err
+// refusedStarts returns and reports the leases whose start the database refuses
+// for themselves. They are no runs; their lock stands until it expires.
+func (s *Store) refusedStarts(ctx context.Context, search *search, leases []*queue.Lease, err error) (refused []*queue.Lease, _ error) {
+	failures := refusedStatements(err)
+	if len(failures) == 0 {
+		return nil, err
 	}
 	var planned []*queue.Lease // as start made its statements
 	for _, lease := range leases {
@@ -116,10 +119,11 @@ func (s *Store) refusedStarts(ctx context.Context, search *search, leases []*que
 			planned = append(planned, lease)
 		}
 	}
-	for i, failure := range refused {
+	for i, failure := range failures {
 		s.refuseJob(ctx, planned[i].Job.ID, planned[i].Job.Name, "start this job", failure)
+		refused = append(refused, planned[i])
 	}
-	return nil
+	return refused, nil
 }
 
 // stillStarted returns the leases whose start is in the database. A holder

@@ -45,9 +45,9 @@ func (s *Store) write(ctx context.Context, all []*settlement) (unmatched []*sett
 // inParts splits statements so that each part fits into a command.
 func inParts(all []*statement) [][]*statement {
 	var parts [][]*statement
-	size := maxCommand
+	size := 0
 	for _, each := range all {
-		if size+each.size > maxCommand && (len(parts) == 0 || size > 0) {
+		if len(parts) == 0 || size > 0 && size+each.size > maxCommand {
 			parts, size = append(parts, nil), 0
 		}
 		parts[len(parts)-1] = append(parts[len(parts)-1], each)
@@ -109,6 +109,7 @@ func (s *Store) writeRefused(ctx context.Context, part []*statement, refused map
 	alone := make([]*statement, len(again))
 	for i, each := range again {
 		alone[i] = s.statementOf(each)
+		alone[i].encode()
 	}
 	var err error
 	for _, part := range inParts(alone) {
@@ -189,13 +190,12 @@ func (s *Store) statements(all []*settlement) []*statement {
 	var order []*statement
 	for _, each := range all {
 		one := s.statementOf(each)
-		raw, err := bson.Marshal(bson.D{{Key: "u", Value: one.update}, {Key: "o", Value: one.only}})
-		if err != nil { // a result that does not encode: the driver will say so, of it alone
+		raw := one.encode()
+		if raw == nil { // a result that does not encode: the driver will say so, of it alone
 			order = append(order, one)
 			continue
 		}
 		lease := each.ending.Lease
-		one.size = len(raw)
 		key := fmt.Sprintf("%d %s %s", lease.Stamp.UnixMilli(), lease.Holder, raw)
 		if same := byKey[key]; same != nil {
 			same.members = append(same.members, each)
@@ -206,6 +206,17 @@ func (s *Store) statements(all []*settlement) []*statement {
 		order = append(order, one)
 	}
 	return order
+}
+
+// encode returns what the statement does, and notes how large that is; nil = it
+// does not encode.
+func (each *statement) encode() []byte {
+	raw, err := bson.Marshal(bson.D{{Key: "u", Value: each.update}, {Key: "o", Value: each.only}})
+	if err != nil {
+		return nil
+	}
+	each.size = len(raw)
+	return raw
 }
 
 // idSize is what one more id adds to a statement.

@@ -21,6 +21,8 @@ import (
 type Harness struct {
 	// Store is prepared. Its time is Clock's.
 	Store queue.Store
+	// Peer is the same queue as another process has it, with the same time.
+	Peer  queue.Store
 	Clock *clockwork.FakeClock
 }
 
@@ -33,7 +35,7 @@ func Run(t *testing.T, New func(t *testing.T) Harness) {
 	t.Helper()
 	for _, group := range []map[string]func(*testing.T, *suite){
 		enqueueTests, leaseTests, recordTests, recurringTests, operatorTests, raceTests,
-		planningTests, fenceTests, crashTests, fairnessTests, placesTests,
+		planningTests, fenceTests, apartTests, crashTests, fairnessTests, placesTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {

@@ -160,6 +160,64 @@ var planningTests = map[string]func(*testing.T, *suite){
 			s.succeed(next)
 		}
 	},
+	"a cancel of a run does not reach the plan that was made during it": func(t *testing.T, s *suite) {
+		id := s.enqueue(uniqueJob(s))[0].ID
+		lease := s.leaseOne("worker@w1", "a")
+		if _, err := s.Store.Cancel(s.ctx(), id, "ann"); err != nil {
+			t.Fatal(err)
+		}
+		s.enqueue(uniqueJob(s))
+		if err := s.record(queue.Ending{Lease: lease, Outcome: job.Cancelled}); err != nil {
+			t.Fatal(err)
+		}
+		next := s.leaseOne("worker@w1", "a")
+		s.fresh(next)
+		s.succeed(next)
+		if found := s.get(id); found.Cancelled() || !found.CancelledAt.IsZero() {
+			t.Errorf("the job ended as cancelled at %s", stamp(found.CancelledAt))
+		}
+	},
+	"a cancelled job that is retried by an operator is new": func(t *testing.T, s *suite) {
+		id := s.enqueue(queue.Request{Name: "a"})[0].ID
+		err := s.record(queue.Ending{Lease: s.leaseOne("worker@w1", "a"), Outcome: job.Retrying, RunAgainAt: Start.Add(time.Minute), Error: "boom"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Clock.Advance(time.Minute)
+		if _, err := s.Store.Cancel(s.ctx(), id, "ann"); err != nil {
+			t.Fatal(err)
+		}
+		again, err := s.Store.Retry(s.ctx(), id, "ann") // for the very instant of the planned retry
+		if err != nil || !again.CancelledAt.IsZero() {
+			t.Fatalf("Retry: cancelled at %s, %v", stamp(again.CancelledAt), err)
+		}
+		s.fresh(s.leaseOne("worker@w1", "a"))
+	},
+	"a retry by an operator for the instant of a planned retry is new": func(t *testing.T, s *suite) {
+		id := s.enqueue(queue.Request{Name: "a"})[0].ID
+		err := s.record(queue.Ending{Lease: s.leaseOne("worker@w1", "a"), Outcome: job.Retrying, RunAgainAt: Start.Add(time.Minute), Error: "boom"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Clock.Advance(time.Minute)
+		if _, err := s.Store.Retry(s.ctx(), id, "ann"); err != nil {
+			t.Fatal(err)
+		}
+		s.fresh(s.leaseOne("worker@w1", "a"))
+	},
+	"a plan that is made during a run outlives its worker": func(t *testing.T, s *suite) {
+		id := s.enqueue(uniqueJob(s))[0].ID
+		s.leaseOne("worker@dead", "a")
+		later := uniqueJob(s)
+		later.RunAt = Start.Add(time.Hour)
+		s.enqueue(later)
+		if _, err := s.rescue("worker@dead"); err != nil {
+			t.Fatal(err)
+		}
+		s.sameTime("planned", s.get(id).NextRunAt, later.RunAt)
+		s.Clock.Advance(time.Hour)
+		s.fresh(s.leaseOne("worker@w1", "a"))
+	},
 	"a dropped tick leaves a plan alone that was made during the run": func(t *testing.T, s *suite) {
 		s.arm(queue.Recurring{Name: "r", Repeat: schedule.Spec{Interval: "*/5 * * * *"}}, queue.ArmedCreated)
 		s.Clock.Advance(5 * time.Minute)

@@ -203,6 +203,16 @@ var recurringTests = map[string]func(*testing.T, *suite){
 			t.Errorf("the same tick was leased twice")
 		}
 	},
+	"a recurring job is not leased again while it runs, though its next tick is due": func(t *testing.T, s *suite) {
+		s.arm(everyFive, queue.ArmedCreated)
+		s.Clock.Advance(firstTick.Sub(Start))
+		lease := s.leaseOne("worker@w1", "r")
+		s.Clock.Advance(6 * time.Minute)
+		if leases := s.lease(want("worker@w2", 1, "r")); len(leases) != 0 {
+			t.Error("the job was leased a second time")
+		}
+		s.succeed(lease)
+	},
 	"missed ticks: once": func(t *testing.T, s *suite) {
 		s.arm(everyFive, queue.ArmedCreated)
 		s.Clock.Advance(3 * time.Hour)

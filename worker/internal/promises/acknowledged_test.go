@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,8 +27,11 @@ type front struct {
 	*stage
 	url, token string
 	redis      string // "" = none
-	answer     string // the last one, for the log of a failure
 	process    *child
+
+	mu      sync.Mutex
+	answer  string // the last one, for the log of a failure
+	refused int    // how many requests were not acknowledged
 }
 
 func newFront(s *stage) *front { return newFrontOn(s, "") }
@@ -34,6 +39,7 @@ func newFront(s *stage) *front { return newFrontOn(s, "") }
 // newFrontOn is newFront with a Redis.
 func newFrontOn(s *stage, redis string) *front {
 	f := &front{stage: s, url: "http://127.0.0.1:" + edgetest.FreePort(s.t), redis: redis}
+	mongotest.Migrate(s.t, s.db)
 	f.start()
 	f.logIn()
 	return f
@@ -41,7 +47,6 @@ func newFrontOn(s *stage, redis string) *front {
 
 func (f *front) start() {
 	f.t.Helper()
-	mongotest.Migrate(f.t, f.db)
 	cmd := exec.Command(programtest.Path(f.t, "api"))
 	cmd.Env = append(os.Environ(), "MONGODB_URI="+f.uri(), "PORT="+f.url[strings.LastIndex(f.url, ":")+1:], "NODE_ENV=production",
 		"REDIS_URL="+f.redis, "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_REQUESTS=0", "AUTH_RATE_LIMIT_MAX=0", "API_PRIVATE_PORT=0", "API_DRAIN_DELAY=300ms", "MEDIA_DIR="+f.t.TempDir(), "BCRYPT_ROUNDS=4", "JWT_SECRET_KEY=Zk3v9TqLw8yXr5Nc2Hs7Jd4Gf6Pb1Ma0QeUiOtRy")
@@ -103,51 +108,106 @@ func (f *front) schedule(key string) bson.ObjectID {
 		status, answer := f.post("/api/system/jobs/schedule", key, map[string]any{
 			"name": step.Name, "allowUnknown": true, "data": stepPayload{WaitMS: 20},
 		})
-		f.answer = string(answer)
-		var ack struct{ Job struct{ ID string } }
-		if status != http.StatusOK || json.Unmarshal(answer, &ack) != nil {
-			return false
-		}
-		parsed, err := bson.ObjectIDFromHex(ack.Job.ID)
-		id = parsed
-		return err == nil
+		var ack struct{ Job struct{ ID bson.ObjectID } }
+		done := status == http.StatusOK && json.Unmarshal(answer, &ack) == nil && !ack.Job.ID.IsZero()
+		id = ack.Job.ID
+		f.note(answer, done)
+		return done
 	})
 	return id
 }
 
-// An acknowledged enqueue survives kill -9 of api and worker at any step. The
-// kills fall at moments that nobody chose: the enqueues, the claims, the runs
-// and the records go on all the time.
+// scheduleUntil enqueues all the time until the returned function is called,
+// which returns the jobs that were acknowledged.
+func (f *front) scheduleUntil(key string) (stop func() []bson.ObjectID) {
+	const least = 20
+	var ids []bson.ObjectID
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		pace := time.NewTicker(30 * time.Millisecond)
+		defer pace.Stop()
+		for open := true; open || len(ids) < least; {
+			ids = append(ids, f.schedule(fmt.Sprint(key, "-job-", len(ids))))
+			select {
+			case <-done:
+				open = false
+			case <-pace.C:
+			}
+		}
+	}()
+	return func() []bson.ObjectID {
+		close(done)
+		<-ended
+		return ids
+	}
+}
+
+func (f *front) note(answer []byte, acknowledged bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answer = string(answer)
+	if !acknowledged {
+		f.refused++
+	}
+}
+
+// refusesOne waits until a request was not acknowledged.
+func (f *front) refusesOne() {
+	f.t.Helper()
+	refused := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.refused
+	}
+	before := refused()
+	f.eventually("a request is refused", func() bool { return refused() > before })
+}
+
+// An acknowledged enqueue survives kill -9 of the api, the worker and the
+// database, one by one and all at once. The kills fall at moments that nobody
+// chose: the enqueues, the claims, the runs and the records go on all the time.
 func TestAnAcknowledgedEnqueueSurvivesKills(t *testing.T) {
 	t.Parallel()
-	f := newFront(newStage(t))
-	const rounds, perRound = 6, 25
-	var ids []bson.ObjectID
-	for round := range rounds {
-		worker := f.spawn("worker")
-		acknowledged := make(chan struct{})
-		go func() {
-			defer close(acknowledged)
-			for i := range perRound {
-				ids = append(ids, f.schedule(fmt.Sprintf("round-%d-job-%d", round, i)))
-			}
-		}()
-		// The killer strikes when some jobs of the round have started, at
-		// another point of the work each time.
-		f.eventually("jobs run", func() bool { return f.count("effects", bson.D{}) > int64(round*perRound+2*round) })
+	server := mongotest.NewServer(t)
+	f := newFront(newStageOn(t, server.URI()))
+	worker := f.spawn("worker")
+	programs := func() {
 		worker.kill()
 		f.process.kill()
 		f.start()
-		<-acknowledged
+		worker = f.spawn("worker")
 	}
-	f.spawn("worker")
+	database := func() {
+		server.Kill()
+		f.refusesOne() // what comes now must not be acknowledged
+		server.Start()
+	}
+	strikes := []func(){programs, database, func() {
+		server.Kill()
+		worker.kill()
+		f.process.kill()
+		server.Start()
+		f.start()
+		worker = f.spawn("worker")
+	}}
+	var ids []bson.ObjectID
+	for round, strike := range slices.Repeat(strikes, 2) {
+		before := f.count("effects", bson.D{})
+		acknowledged := f.scheduleUntil(fmt.Sprintf("round-%d", round))
+		// The killer strikes when some jobs of the round have started, at
+		// another point of the work each time.
+		f.eventually("jobs run", func() bool { return f.count("effects", bson.D{}) > before+int64(3*round) })
+		strike()
+		ids = append(ids, acknowledged()...)
+	}
 	f.eventually("every acknowledged job is done", func() bool { return f.unfinished() == 0 })
 	f.checkOnce(ids, true)
 	distinct := map[bson.ObjectID]bool{}
 	for _, id := range ids {
 		distinct[id] = true
 	}
-	if len(distinct) != rounds*perRound {
-		t.Errorf("%d jobs for %d keys", len(distinct), rounds*perRound)
+	if t.Logf("%d jobs", len(ids)); len(distinct) != len(ids) {
+		t.Errorf("%d jobs for %d keys", len(distinct), len(ids))
 	}
 }

@@ -1,9 +1,9 @@
 package promises
 
 import (
+	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"testing"
@@ -24,7 +24,7 @@ import (
 
 // The environment of a child.
 const (
-	childRole     = "PROMISES_CHILD" // "worker" or "scheduler" makes this binary one
+	childRole     = "PROMISES_CHILD" // "worker", "scheduler" or "sleeper" makes this binary one
 	childURI      = "PROMISES_MONGODB_URI"
 	childDatabase = "PROMISES_DATABASE"
 )
@@ -69,7 +69,9 @@ const (
 	ended   = "end"
 )
 
-// beChild runs a worker, or a scheduler beside one, until standard input ends.
+// beChild runs a worker, a scheduler beside one, or a sleeper, until standard
+// input ends. A line of it is the order to do what the role does at a moment
+// that the test chooses.
 func beChild(role string) error {
 	ctx := context.Background()
 	client, err := mongo.Connect(options.Client().ApplyURI(os.Getenv(childURI)))
@@ -77,6 +79,9 @@ func beChild(role string) error {
 		return err
 	}
 	db := client.Database(os.Getenv(childDatabase))
+	if role == "sleeper" {
+		return beSleeper(ctx, db)
+	}
 	store := mongoqueue.New(db, mongoqueue.Options{})
 	handle := func(kind catalog.Job[stepPayload]) runner.Handler {
 		return runner.Handle(kind, func(ctx context.Context, j runner.Job[stepPayload]) (bson.M, error) {
@@ -92,30 +97,40 @@ func beChild(role string) error {
 	if err := r.Start(ctx); err != nil {
 		return err
 	}
-	if role == "scheduler" {
+	fmt.Println("ready")
+	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); { // a scheduler begins anew with each
 		if err := scheduler.New(scheduler.Options{Store: store, Jobs: catalog.New(tick.Definition), Log: log}).Start(ctx); err != nil {
 			return err
 		}
 	}
-	fmt.Println("ready")
-	_, _ = io.Copy(io.Discard, os.Stdin)
 	stop, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return r.Stop(stop)
 }
 
 func work(ctx context.Context, effects *mongo.Collection, j runner.Job[stepPayload]) (bson.M, error) {
-	leave := func(phase string) error {
-		_, err := effects.InsertOne(context.WithoutCancel(ctx), effect{
+	leave := func(phase string) {
+		witness(context.WithoutCancel(ctx), effects, effect{
 			Job: j.ID, Tick: j.Tick, Attempt: j.Attempt, PID: os.Getpid(), Phase: phase, At: time.Now(),
 		})
-		return err
 	}
-	if err := leave(started); err != nil {
-		return nil, err
-	}
+	leave(started)
 	timer := time.NewTimer(time.Duration(j.Payload.WaitMS) * time.Millisecond)
 	defer timer.Stop()
 	<-timer.C // deaf to its context on purpose: the queue must hold without the handler's help
-	return bson.M{"pid": os.Getpid()}, leave(ended)
+	leave(ended)
+	return bson.M{"pid": os.Getpid()}, nil
+}
+
+// witness stores what happened, however long the database is away: it happened
+// all the same.
+func witness(ctx context.Context, collection *mongo.Collection, what any) {
+	pause := time.NewTicker(50 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		if _, err := collection.InsertOne(ctx, what); err == nil {
+			return
+		}
+		<-pause.C
+	}
 }

@@ -1,19 +1,16 @@
 package promises
 
 import (
-	"bufio"
 	"context"
-	"io"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
@@ -27,111 +24,35 @@ const patience = 90 * time.Second
 
 // stage is the database of one test, and the queue in it.
 type stage struct {
-	t     *testing.T
-	db    *mongo.Database
-	store *mongoqueue.Store
+	t      *testing.T
+	server string // address
+	db     *mongo.Database
+	store  *mongoqueue.Store
 }
 
-func newStage(t *testing.T) *stage {
-	db := mongotest.Database(t)
+func newStage(t *testing.T) *stage { return newStageOn(t, mongotest.URI(t)) }
+
+// newStageOn is newStage on another server. Its client asks for less than the
+// queue promises, so the queue has to ask for more by itself.
+func newStageOn(t *testing.T, server string) *stage {
+	db := mongotest.Database(t, options.Client().ApplyURI(server).SetWriteConcern(writeconcern.W1()))
 	store := mongoqueue.New(db, mongoqueue.Options{})
 	if err := store.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &stage{t: t, db: db, store: store}
-}
-
-// child is a process of ours.
-type child struct {
-	*exec.Cmd
-	input io.Closer
-	gone  chan struct{}
-}
-
-// spawn starts this binary again. The child ends with the test, however the
-// test ends: its standard input closes.
-func (s *stage) spawn(role string) *child {
-	s.t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childRole+"="+role, childURI+"="+mongotest.URI(s.t), childDatabase+"="+s.db.Name())
-	return s.start(cmd, "ready")
+	return &stage{t: t, server: server, db: db, store: store}
 }
 
 // uri is the address of the stage's database, as programs are configured with it.
 func (s *stage) uri() string {
 	s.t.Helper()
-	base, query, _ := strings.Cut(mongotest.URI(s.t), "?")
+	base, query, _ := strings.Cut(s.server, "?")
 	uri := strings.TrimSuffix(base, "/") + "/" + s.db.Name()
 	if query != "" {
 		uri += "?" + query
 	}
 	return uri
 }
-
-// start starts a command and waits until it prints a line with the word.
-func (s *stage) start(cmd *exec.Cmd, word string) *child {
-	s.t.Helper()
-	input, err := cmd.StdinPipe()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	output, printed, err := os.Pipe()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	cmd.Stdout, cmd.Stderr = printed, printed
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	_ = printed.Close()
-	c := &child{Cmd: cmd, input: input, gone: make(chan struct{})}
-	ready := make(chan struct{})
-	var said []string // what a child that never got ready had to say
-	go func() {
-		defer close(c.gone)
-		defer func() { _ = output.Close() }()
-		scanner := bufio.NewScanner(output)
-		for waiting := true; scanner.Scan(); {
-			if waiting && strings.Contains(scanner.Text(), word) {
-				waiting = false
-				close(ready)
-			}
-			if waiting {
-				said = append(said, scanner.Text())
-			}
-		}
-		_ = cmd.Wait()
-	}()
-	s.t.Cleanup(c.kill)
-	select {
-	case <-ready:
-	case <-c.gone:
-		s.t.Fatalf("the child ended before it was ready: %s", said)
-	case <-time.After(patience):
-		s.t.Fatal("the child is not ready")
-	}
-	return c
-}
-
-// kill is kill -9.
-func (c *child) kill() {
-	_ = c.Process.Kill()
-	<-c.gone
-}
-
-// stop ends the child in good order.
-func (c *child) stop() {
-	_ = c.input.Close()
-	<-c.gone
-}
-
-// terminate is SIGTERM, and waits for the end.
-func (c *child) terminate() {
-	c.signal(syscall.SIGTERM)
-	<-c.gone
-}
-
-func (c *child) signal(s syscall.Signal) { _ = c.Process.Signal(s) }
 
 func (s *stage) enqueue(n int, payload stepPayload) []bson.ObjectID {
 	s.t.Helper()
@@ -206,6 +127,15 @@ func (s *stage) clear(collections ...string) {
 	}
 }
 
+func (s *stage) get(id bson.ObjectID) *job.Document {
+	s.t.Helper()
+	d, err := s.store.Get(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return d
+}
+
 // runs reads the whole history, by job.
 func (s *stage) runs() map[bson.ObjectID][]job.Run {
 	s.t.Helper()
@@ -253,9 +183,8 @@ func (s *stage) checkOnce(ids []bson.ObjectID, killed bool) {
 				succeeded++
 			}
 		}
-		d, err := s.store.Get(s.t.Context(), id)
-		if err != nil || d.State(s.store.Now()) != job.Completed || d.FailCount != 0 {
-			s.t.Errorf("job %s did not complete: %+v (%v)", id.Hex(), d, err)
+		if d := s.get(id); d.State(s.store.Now()) != job.Completed || d.FailCount != 0 {
+			s.t.Errorf("job %s did not complete: %+v", id.Hex(), d)
 		}
 		if succeeded > 1 || succeeded == 0 && !killed {
 			s.t.Errorf("job %s has %d recorded successes, want 1: %+v", id.Hex(), succeeded, runs[id])

@@ -1,0 +1,3 @@
+module github.com/etrainer/backend/tools/mutate
+
+go 1.26.0

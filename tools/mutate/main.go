@@ -1,0 +1,160 @@
+// Command mutate removes one mechanism of the queue at a time and checks that
+// a named test notices: a promise that no test defends is broken sooner or
+// later. The list is in internal/list. "make mutants" runs all; it needs the
+// engines that "dev with-engines" provides.
+//
+//	mutate [-list] [-at N] [name …]
+//
+// A name may be the beginning of several: "fence" tries all of the fence. The
+// program ends with 1 when a mutation survived or could not be tried.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/etrainer/backend/tools/mutate/internal/list"
+	"github.com/etrainer/backend/tools/mutate/internal/mutation"
+	"github.com/etrainer/backend/tools/mutate/internal/trial"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutate: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	set := flag.NewFlagSet("mutate", flag.ContinueOnError)
+	only := set.Bool("list", false, "list the mutations and try none")
+	at := set.Int("at", min(runtime.NumCPU(), 4), "how many are tried at a time")
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	chosen, err := choose(set.Args())
+	if err != nil {
+		return err
+	}
+	if *only {
+		for _, m := range chosen {
+			fmt.Printf("%-28s %-24s %s\n", m.Name, m.In, m.Removes)
+		}
+		return nil
+	}
+	root, err := repository()
+	if err != nil {
+		return err
+	}
+	return try(ctx, root, chosen, max(*at, 1))
+}
+
+// choose returns the mutations whose names begin with one of the given ones;
+// all where none is given.
+func choose(names []string) ([]mutation.Mutation, error) {
+	if len(names) == 0 {
+		return list.All(), nil
+	}
+	var chosen []mutation.Mutation
+	for _, name := range names {
+		before := len(chosen)
+		for _, m := range list.All() {
+			if strings.HasPrefix(m.Name, name) {
+				chosen = append(chosen, m)
+			}
+		}
+		if len(chosen) == before {
+			return nil, fmt.Errorf("no mutation is called %q; -list shows them", name)
+		}
+	}
+	return chosen, nil
+}
+
+// repository finds the folder of go.work above the working directory.
+func repository() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("no go.work in or above the working directory: run this in the repository")
+		}
+		dir = parent
+	}
+}
+
+func try(ctx context.Context, root string, mutations []mutation.Mutation, at int) (err error) {
+	began := time.Now()
+	copies := make([]*trial.Copy, at)
+	defer func() {
+		for _, c := range copies {
+			if c != nil {
+				err = errors.Join(err, c.Remove())
+			}
+		}
+	}()
+	for i := range copies {
+		if copies[i], err = trial.NewCopy(root); err != nil {
+			return err
+		}
+	}
+	if err := copies[0].Check(ctx, mutations); err != nil {
+		return err
+	}
+	fmt.Printf("without a mutation all tests pass (%s)\n", time.Since(began).Round(time.Second))
+	results := inParallel(ctx, copies, mutations)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	// What failed must have failed for the mutation, and not for an engine that
+	// went away meanwhile.
+	if err := copies[0].Check(ctx, mutations[len(mutations)-1:]); err != nil {
+		return fmt.Errorf("after the last mutation was taken back: %w", err)
+	}
+	return report(os.Stdout, results, time.Since(began))
+}
+
+// inParallel tries the mutations, one at a time in each copy, and returns the
+// results in their order.
+func inParallel(ctx context.Context, copies []*trial.Copy, mutations []mutation.Mutation) []trial.Result {
+	results := make([]trial.Result, len(mutations))
+	next := make(chan int)
+	done := make(chan struct{})
+	for _, c := range copies {
+		c.Learn(copies[0])
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for i := range next {
+				results[i] = c.Try(ctx, mutations[i])
+				printLine(os.Stdout, results[i])
+			}
+		}()
+	}
+	for i := range mutations {
+		if ctx.Err() == nil {
+			next <- i
+		}
+	}
+	close(next)
+	for range copies {
+		<-done
+	}
+	return results
+}
