@@ -217,4 +217,4 @@ func (alone) Register(context.Context, fleet.Instance) error      { return nil }
 func (alone) Beat(context.Context, fleet.Instance) error          { return nil }
 func (alone) Leave(context.Context, string) error                 { return nil }
 func (alone) Instances(context.Context) ([]fleet.Instance, error) { return nil, nil }
-func (alone) Bury(context.Context, string) (bool, error)          { return false, nil }
+func (alone) Bury(context.Context, fleet.Instance) (bool, error)  { return false, nil }
