@@ -28,7 +28,7 @@ import (
 // tests send themselves is their own affair.
 type watch struct {
 	mu     sync.Mutex
-	faults map[string]string // one of each kind
+	faults map[string]string   // one of each kind
 	served map[string]bson.Raw // one command of each shape that an index serves
 }
 

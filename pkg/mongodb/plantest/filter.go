@@ -12,7 +12,6 @@ type condition struct {
 	path     string
 	operator string          // $eq, $in, $gt, …
 	value    bson.RawValue   // what it is compared with
-	all      []condition     // of $and
 	any      [][]condition   // of $or: each alternative is a conjunction
 	opaque   bool            // no index helps: $nor, $expr, $where, …
 	values   []bson.RawValue // of $in and $nin

@@ -73,8 +73,8 @@ func (c condition) needsPresence() bool {
 
 // within reports that a comparison lies within another one on the same field.
 func (c condition) within(wanted condition) bool {
-	order, comparable := compare(c.value, wanted.value)
-	if !comparable {
+	order, ok := compare(c.value, wanted.value)
+	if !ok {
 		return false
 	}
 	oneOf := func(operators ...string) bool { return slices.Contains(operators, c.operator) }
@@ -96,7 +96,7 @@ func (c condition) within(wanted condition) bool {
 
 // compare compares two values of one type, by MongoDB's notion of types: all
 // numbers are one. Types that no index here is about are not compared.
-func compare(a, b bson.RawValue) (order int, comparable bool) {
+func compare(a, b bson.RawValue) (order int, ok bool) {
 	if x, ok := number(a); ok {
 		y, ok := number(b)
 		return cmp.Compare(x, y), ok && !math.IsNaN(x) && !math.IsNaN(y)

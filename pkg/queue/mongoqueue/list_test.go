@@ -279,9 +279,18 @@ func TestCursorsOfAnotherList(t *testing.T) {
 	store := mongoqueue.New(mongotest.Database(t), mongoqueue.Options{})
 	id := bson.NewObjectID().Hex()
 	for _, filter := range []queue.Filter{
-		{Cursor: "nonsense"}, {Cursor: id}, {Cursor: "all"}, {Cursor: "all." + id + "0"}, {Cursor: "all.1." + id}, {Cursor: "queued." + id},
-		{Cursor: "queued.x." + id}, {Cursor: "lost." + id}, {Cursor: "completed." + id}, {Cursor: "all." + id, States: []job.State{job.Queued}},
-		{Cursor: "queued.5." + id, States: []job.State{job.Scheduled}}, {Cursor: "completed." + id, Dead: true},
+		{Cursor: "nonsense"},
+		{Cursor: id},
+		{Cursor: "all"},
+		{Cursor: "all." + id + "0"},
+		{Cursor: "all.1." + id},
+		{Cursor: "queued." + id},
+		{Cursor: "queued.x." + id},
+		{Cursor: "lost." + id},
+		{Cursor: "completed." + id},
+		{Cursor: "all." + id, States: []job.State{job.Queued}},
+		{Cursor: "queued.5." + id, States: []job.State{job.Scheduled}},
+		{Cursor: "completed." + id, Dead: true},
 	} {
 		if page, err := store.List(t.Context(), filter); err == nil {
 			t.Errorf("%+v gives %+v", filter, page)
