@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
@@ -33,7 +34,7 @@ func TestArmAndEveryMakeOneJob(t *testing.T) {
 					t.Errorf("every() made job %s beside %s", id, planned)
 				}
 				id = n.id("every", interval, "node first")
-				arm(t, store, "node first", interval, queue.ArmedUnchanged, queue.ArmedUpdated) // Agenda 5 stores {} where no data is given
+				arm(t, store, "node first", interval, queue.ArmedUnchanged)
 				for _, name := range []string{"ours first", "node first"} {
 					onlyJob(t, db, name)
 				}
@@ -48,6 +49,25 @@ func TestArmAndEveryMakeOneJob(t *testing.T) {
 					t.Errorf("Arm moved the next run from %s to %s", before, after)
 				}
 			})
+		}
+	})
+}
+
+// TestArmKeepsWhatNodeGave: the payload of every(), and what Agenda 5 stores where
+// none is given.
+func TestArmKeepsWhatNodeGave(t *testing.T) {
+	t.Parallel()
+	eachVersion(t, func(t *testing.T, v version) {
+		db := mongotest.Database(t)
+		store, n := newStore(t, db), startNode(t, v, db)
+		given := n.id("every", "1 hour", "given", bson.D{{Key: "dryRun", Value: true}})
+		nothing := n.id("every", "1 hour", "nothing")
+		for name, id := range map[string]string{"given": given, "nothing": nothing} {
+			before := loadRaw(t, db, id).Lookup("data")
+			arm(t, store, name, "2 hours", queue.ArmedMoved)
+			if after := loadRaw(t, db, id).Lookup("data"); !after.Equal(before) {
+				t.Errorf("the payload of %q was %s and is %s", name, before, after)
+			}
 		}
 	})
 }

@@ -99,6 +99,44 @@ func TestNodeRepeatsWorkerRuns(t *testing.T) {
 	})
 }
 
+// TestNodesRhythmIsKept: intervals that are refused here, and that Agenda runs,
+// go on at its rhythm after a run of ours; those of an endless loop end there,
+// and Node shows them as failed.
+func TestNodesRhythmIsKept(t *testing.T) {
+	t.Parallel()
+	eachVersion(t, func(t *testing.T, v version) {
+		db := mongotest.Database(t)
+		n, store := startNode(t, v, db), newStore(t, db)
+		every := map[string]time.Duration{
+			"two and a half hours": 2 * time.Hour, "100 milliseconds": 100 * time.Second, "@weekdays": 8 * 24 * time.Hour, "5_minutes": 5 * time.Minute,
+			"an hour": 0, "every day": 0,
+		}
+		ids, kinds := map[string]string{}, []kind(nil)
+		for interval := range every {
+			ids[interval] = n.id("every", interval, interval)
+			kinds = append(kinds, named(interval))
+			if _, err := store.Retry(t.Context(), objectID(t, ids[interval]), ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		startWorker(t, db, kinds...)
+		for interval, rhythm := range every {
+			id := ids[interval]
+			await(t, "the end of the run of "+interval, func() bool { return finished(load(t, db, id)) })
+			d := load(t, db, id)
+			if rhythm == 0 {
+				if states := n.states(id)[0].States; !d.Dead() || d.FailReason == "" || !slices.Contains(states, "failed") {
+					t.Errorf("%q: Node shows %v, and the job is %+v", interval, states, d)
+				}
+				continue
+			}
+			if got := d.NextRunAt.Sub(d.LastRunAt); got != rhythm {
+				t.Errorf("%q comes again after %s, want %s", interval, got, rhythm)
+			}
+		}
+	})
+}
+
 // TestNodeMakesUniqueJobs: unique() finds the job that our worker ran.
 func TestNodeMakesUniqueJobs(t *testing.T) {
 	t.Parallel()
