@@ -1,0 +1,11 @@
+module github.com/etrainer/backend/tools/chaos
+
+go 1.26.0
+
+require (
+	github.com/google/go-cmp v0.7.0
+	go.uber.org/goleak v1.3.0
+	golang.org/x/sys v0.50.0
+)
+
+replace github.com/etrainer/backend/pkg => ../../pkg
