@@ -22,10 +22,12 @@ const (
 
 // What those who enqueue and operate tell.
 const (
-	Ack    Event = "ack"    // an enqueue was acknowledged; Began is when it was first asked for
-	Cancel Event = "cancel" // a cancel was asked for; Note is "unknown" where no answer came
-	Poison Event = "poison" // the document with this _id is damaged on purpose; Job is the _id as text
-	Probe  Event = "probe"  // like Ack, of a job that was enqueued after all faults
+	Ack        Event = "ack"        // an enqueue was acknowledged; Began is when it was first asked for; Note is Later where it may wait
+	Refused    Event = "refused"    // an enqueue was refused, though nothing is wrong with it; Note says how
+	Unanswered Event = "unanswered" // an enqueue was never acknowledged, however often it was repeated
+	Cancel     Event = "cancel"     // a cancel was acknowledged, or Note is Unknown
+	Poison     Event = "poison"     // the document with this _id is damaged on purpose; Job is the _id as text
+	Probe      Event = "probe"      // like Ack, of a job that was enqueued after all faults
 )
 
 // What the stage tells of processes and faults.
@@ -37,10 +39,14 @@ const (
 	Exit      Event = "exit"      // the process ended; Note says how, and begins with Unexpected where nobody asked for it
 	Calm      Event = "calm"      // all faults are over; For is the time in which everything had to be done
 	Settled   Event = "settled"   // all jobs are done
+	Note      Event = "note"      // for people who read the history
 )
 
 // Unexpected begins the Note of an Exit that nobody asked for.
 const Unexpected = "unexpected: "
+
+// Later is the Note of an enqueue for another time, long after the end.
+const Later = "later"
 
 // Unknown is the Note of a call of which nobody knows whether it was done.
 const Unknown = "unknown"

@@ -125,7 +125,9 @@ func (p *pair) reset() {
 	for _, conn := range []net.Conn{p.client, p.server} {
 		if tcp, ok := conn.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)
-			_ = tcp.Close()
+		}
+		if conn != nil {
+			_ = conn.Close()
 		}
 	}
 }

@@ -1,14 +1,14 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
-	"strconv"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/etrainer/backend/tools/chaos/internal/port"
 )
 
 // Mode is what happens to the messages of a Proxy.
@@ -25,7 +25,7 @@ const (
 // Proxy passes the connections of one process on to one server. It is safe for
 // concurrent use.
 type Proxy struct {
-	target  func() string // the server's present address
+	target  func() string // the server's present address: host and port, or unix: and a path
 	address string
 	pumps   sync.WaitGroup
 
@@ -41,28 +41,16 @@ type Proxy struct {
 
 // New starts a proxy on a free port of this machine.
 func New(target func() string) (*Proxy, error) {
-	p := &Proxy{target: target, mode: Pass, changed: make(chan struct{}), pairs: map[*pair]struct{}{}}
-	var err error
-	for range 100 {
-		// Below the range of outgoing connections, so that nobody takes the
-		// port while connections to it are refused.
-		if err = p.listen("127.0.0.1:" + strconv.Itoa(20000+rand.IntN(12000))); err == nil {
-			return p, nil
-		}
-	}
-	return nil, fmt.Errorf("no free port for a proxy: %w", err)
-}
-
-func (p *Proxy) listen(address string) error {
-	var config net.ListenConfig
-	// Not of a caller's context: the proxy ends with Close.
-	listener, err := config.Listen(context.Background(), "tcp", address)
+	listener, err := port.Listen()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p.listener, p.address = listener, listener.Addr().String()
+	p := &Proxy{
+		target: target, address: listener.Addr().String(), listener: listener,
+		mode: Pass, changed: make(chan struct{}), pairs: map[*pair]struct{}{},
+	}
 	p.pumps.Go(func() { p.accept(listener) })
-	return nil
+	return p, nil
 }
 
 // Address is the host and port to connect to in place of the server's.
@@ -87,11 +75,15 @@ func (p *Proxy) Set(mode Mode, delay time.Duration) error {
 		}
 		return nil
 	}
-	if p.listener == nil {
-		if err := p.listen(p.address); err != nil {
-			return fmt.Errorf("accept connections again: %w", err)
-		}
+	if p.listener != nil {
+		return nil
 	}
+	listener, err := port.ListenOn(p.address)
+	if err != nil {
+		return fmt.Errorf("accept connections again: %w", err)
+	}
+	p.listener = listener
+	p.pumps.Go(func() { p.accept(listener) })
 	return nil
 }
 
@@ -147,7 +139,11 @@ func (p *Proxy) accept(listener net.Listener) {
 // connect joins a client with the server.
 func (p *Proxy) connect(client net.Conn) {
 	dialer := net.Dialer{Timeout: 5 * time.Second}
-	server, err := dialer.Dial("tcp", p.target())
+	network, address := "tcp", p.target()
+	if path, socket := strings.CutPrefix(address, "unix:"); socket {
+		network, address = "unix", path
+	}
+	server, err := dialer.Dial(network, address)
 	pair := &pair{proxy: p, client: client, server: server}
 	if err != nil || !p.keep(pair) {
 		pair.reset()
