@@ -46,7 +46,7 @@ for (let n = 0; !stopping; n++) {
   } catch (error) {
     console.error('not enqueued:', error.message)
   }
-  await pause(700)
+  await pause(1200)
 }
 await agenda.stop()
 process.exit(0)

@@ -20,11 +20,12 @@ const (
 	Unanswered = "a good request was refused, or never answered"
 )
 
-// locked finds what is locked when all workers have stopped.
+// locked finds what is locked when all workers have stopped. A lock of Node's
+// stands for its lifetime, by the rules of Agenda.
 func locked(k *knowledge) []Violation {
 	var found []Violation
 	for _, job := range k.Jobs {
-		if job.Locked && !k.poison[job.ID] {
+		if job.Locked && !k.poison[job.ID] && job.LockedBy != history.Node {
 			found = append(found, Violation{Locked, job.ID, fmt.Sprintf("%q (%s) is locked by %s, and all workers have stopped", job.Name, job.Key, job.LockedBy)})
 		}
 	}

@@ -36,7 +36,7 @@ const (
 	Restored  Event = "restored"  // that fault ended
 	Stopped   Event = "stopped"   // the process was stopped by SIGSTOP
 	Continued Event = "continued" // it goes on
-	Exit      Event = "exit"      // the process ended; Note says how, and begins with Unexpected where nobody asked for it
+	Exit      Event = "exit"      // the process ended; Note says how, and begins with Unexpected where nobody asked for it; For is the processor time it used
 	Calm      Event = "calm"      // all faults are over; For is the time in which everything had to be done
 	Settled   Event = "settled"   // all jobs are done
 	Note      Event = "note"      // for people who read the history

@@ -96,7 +96,7 @@ func (d *dice) fault(kind Kind, begin time.Duration) Fault {
 	case Stop: // past the lease: six seconds, confirmed and found by peers
 		f.Target, f.For = oneOf(d, Workers), d.between(11*time.Second, 16*time.Second)
 	case Clock:
-		f.Target, f.Away, f.For = oneOf(d, append([]string{API, Node}, Workers...)), oneOf(d, []time.Duration{-11 * time.Minute, 11 * time.Minute}), d.between(5*time.Second, 15*time.Second)
+		f.Target, f.Away, f.For = oneOf(d, append([]string{API, Node}, Workers...)), oneOf(d, []time.Duration{-11 * time.Minute, 11 * time.Minute}), d.between(12*time.Second, 20*time.Second)
 	case KillEnqueue:
 		f.Target, f.After, f.For = API, d.IntN(2) == 0, 5*time.Second
 	case KillNode:

@@ -159,7 +159,10 @@ func (p *Process) keep() {
 // note writes down how a life ended, and reports whether somebody asked for it.
 func (p *Process) note(err error) (asked bool) {
 	p.mu.Lock()
-	life := p.lifeName()
+	life, used := p.lifeName(), time.Duration(0)
+	if p.cmd != nil && p.cmd.ProcessState != nil {
+		used = p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+	}
 	p.cmd, p.input = nil, nil
 	stopping := p.stopping
 	p.mu.Unlock()
@@ -170,7 +173,7 @@ func (p *Process) note(err error) (asked bool) {
 	if !stopping && !p.allowed(err) {
 		text = history.Unexpected + text
 	}
-	p.spec.History.Write(history.Line{Event: history.Exit, Process: life, Note: text})
+	p.spec.History.Write(history.Line{Event: history.Exit, Process: life, Note: text, For: used})
 	return stopping
 }
 

@@ -17,6 +17,9 @@ import (
 // than peers need to believe that it is dead.
 const pastLease = 12 * time.Second
 
+// processLook is how often the stage looks at a process.
+const processLook = 50 * time.Millisecond
+
 // insertOfJobs is how an insert into the collection of the jobs looks on the
 // wire: the first field of the command, with the length of its text.
 const insertOfJobs = "\x02insert\x00\x0b\x00\x00\x00agendaJobs\x00"
@@ -105,7 +108,7 @@ func (s *Stage) trap(ctx context.Context, f plan.Fault, stop bool) {
 		within -= pastLease
 	}
 	set(worker.Trap{Step: f.Step, Stop: stop})
-	sprung := until(ctx, within, func() bool { return p.Life() != life || stop && p.IsStopped() })
+	sprung := until(ctx, processLook, within, func() bool { return p.Life() != life || stop && p.IsStopped() })
 	if !sprung {
 		set(worker.Trap{}) // no step is like it
 		s.log.Write(history.Line{Event: history.Note, Process: life, Note: "the step was not reached: " + f.Step.String()})
@@ -143,7 +146,7 @@ func (s *Stage) killEnqueue(ctx context.Context, f plan.Fault) {
 	a := s.actors[f.Target]
 	life := a.process.Life()
 	a.database.SetTrap(&proxy.Trap{Text: insertOfJobs, After: f.After, Do: func() { a.process.Signal(syscall.SIGKILL) }})
-	until(ctx, f.For, func() bool { return a.process.Life() != life })
+	until(ctx, processLook, f.For, func() bool { return a.process.Life() != life })
 	a.database.SetTrap(nil)
 }
 
@@ -166,15 +169,16 @@ func (s *Stage) kill(ctx context.Context, server *server, f plan.Fault) {
 	}
 }
 
-// until polls a condition, and reports whether it came to hold in time.
-func until(ctx context.Context, within time.Duration, holds func() bool) bool {
+// until looks at a condition now and then, and reports whether it came to hold
+// in time.
+func until(ctx context.Context, look, within time.Duration, holds func() bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for !holds() {
 		if ctx.Err() != nil {
 			return false
 		}
-		wait(ctx, 50*time.Millisecond)
+		wait(ctx, look)
 	}
 	return true
 }

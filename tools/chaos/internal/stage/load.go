@@ -14,11 +14,13 @@ import (
 )
 
 const (
-	clients = 3
-	// pace is how often each client enqueues, and operatorPace how often
-	// somebody cancels or plans anew.
-	pace         = 450 * time.Millisecond
-	operatorPace = 1500 * time.Millisecond
+	// clients is how many enqueue, and pace how often each does. The embedded
+	// engine reads all jobs with nearly every command: more of them would make
+	// it the slowest part of all.
+	clients = 2
+	pace    = 650 * time.Millisecond
+	// operatorPace is how often somebody cancels or plans anew.
+	operatorPace = 2 * time.Second
 )
 
 // load puts work on the stage until enough ends; what was asked for by then is

@@ -18,6 +18,8 @@ import (
 const (
 	// calmWithin is how long all jobs may take after the last fault.
 	calmWithin = time.Minute
+	// settleLook is how often the stage counts what is not done.
+	settleLook = 500 * time.Millisecond
 	// probeWithin is how long fresh jobs may take after that.
 	probeWithin = 20 * time.Second
 	// answerWithin is how long after the last fault a client asks at most.
@@ -75,7 +77,7 @@ func (s *Stage) settle(ctx context.Context, within time.Duration) bool {
 			bson.D{{Key: "nextRunAt", Value: bson.D{{Key: "$gt", Value: bson.DateTime(0)}, {Key: "$lt", Value: now.Add(30 * time.Minute)}}}},
 		}},
 	}
-	return until(ctx, within, func() bool {
+	return until(ctx, settleLook, within, func() bool {
 		n, err := s.db.Collection("agendaJobs").CountDocuments(ctx, open)
 		return err == nil && n == 0
 	})

@@ -27,7 +27,7 @@ const (
 	// grace is how long a stop may take.
 	grace = 10 * time.Second
 	// armEvery is how often the recurring jobs are looked at.
-	armEvery = 2 * time.Second
+	armEvery = 3 * time.Second
 )
 
 // Options tell a worker where it is. They travel as the argument of its
@@ -127,10 +127,8 @@ func (w *program) schedule(ctx context.Context, store *store) error {
 	ticker := time.NewTicker(armEvery)
 	defer ticker.Stop()
 	for {
-		for _, d := range kinds.Catalog().Recurring() {
-			if _, err := store.Arm(ctx, queue.Recurring{Name: d.Name, Priority: d.Priority, Repeat: d.Repeat}); err != nil {
-				w.log.WarnContext(ctx, "not armed", slog.String("job_name", d.Name), slog.Any("error", err))
-			}
+		if err := arm(ctx, store); err != nil {
+			w.log.WarnContext(ctx, "not armed", slog.Any("error", err))
 		}
 		select {
 		case <-ctx.Done():
@@ -138,6 +136,19 @@ func (w *program) schedule(ctx context.Context, store *store) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+func arm(ctx context.Context, store *store) error {
+	var wanted []queue.Recurring
+	for _, d := range kinds.Catalog().Recurring() {
+		wanted = append(wanted, queue.Recurring{Name: d.Name, Priority: d.Priority, Repeat: d.Repeat})
+	}
+	unarmed, err := store.Unarmed(ctx, wanted...)
+	for _, recurring := range unarmed {
+		_, failure := store.Arm(ctx, recurring)
+		err = errors.Join(err, failure)
+	}
+	return err
 }
 
 // patient waits for a database that is away when the worker enters the fleet.
