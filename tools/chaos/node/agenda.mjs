@@ -2,6 +2,7 @@
 // workers do, and enqueues jobs for them. It writes the same history as the
 // worker (tools/chaos/internal/history). Its argument is JSON: process, history
 // (a folder), uri, database, interop (the folder with Agenda's packages).
+import { once } from 'node:events'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -33,10 +34,11 @@ console.log('ready')
 // What was asked for and not acknowledged is asked for again under the same
 // key; without unique() Node may then have made two jobs, which the checker
 // knows.
-let stopping = false
-process.stdin.resume()
-process.stdin.on('end', () => (stopping = true))
-for (let n = 0; !stopping; n++) {
+// A line of input ends the enqueues, and the end of the input all.
+let enough = false
+process.stdin.on('data', () => (enough = true))
+const stop = once(process.stdin, 'end')
+for (let n = 0; !enough && !process.stdin.readableEnded; n++) {
   const name = n % 2 ? 'shared' : 'quick'
   const key = `${options.process}-${n}`
   const began = now()
@@ -46,7 +48,8 @@ for (let n = 0; !stopping; n++) {
   } catch (error) {
     console.error('not enqueued:', error.message)
   }
-  await pause(1200)
+  await Promise.race([pause(1200), stop])
 }
+await stop
 await agenda.stop()
 process.exit(0)

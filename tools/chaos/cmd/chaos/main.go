@@ -2,7 +2,7 @@
 // decides, and checks afterwards that no promise was broken. Run it by
 // tools/chaos/run, which builds what it needs.
 //
-//	chaos                     seeds 1 to 20, three at a time
+//	chaos                     seeds 1 to 21, four at a time
 //	chaos -seeds 200          seeds 1 to 200
 //	chaos -seed 7             one seed; its history and logs are kept
 //	chaos -story FOLDER       prints such a history, and checks it again
@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/etrainer/backend/tools/chaos/internal/plan"
 	"github.com/etrainer/backend/tools/chaos/internal/programs"
 	"github.com/etrainer/backend/tools/chaos/internal/stage"
 )
@@ -51,7 +52,7 @@ func parse(args []string) (flags, error) {
 	set := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	set.StringVar(&f.root, "root", ".", "the repository")
 	set.Uint64Var(&f.from, "from", 1, "the first seed")
-	set.IntVar(&f.seeds, "seeds", 20, "how many seeds")
+	set.IntVar(&f.seeds, "seeds", len(plan.Kinds()), "how many seeds; the default begins once with each kind of fault")
 	set.Uint64Var(&f.seed, "seed", 0, "run this seed alone, and keep its files; 0 = run -seeds of them")
 	set.IntVar(&f.lanes, "lanes", 4, "how many seeds run at once")
 	set.StringVar(&f.keep, "keep", "", "folder for the files of seeds that fail; default a temporary one")

@@ -26,10 +26,7 @@ var mortal = map[string]bool{kinds.Odd.Name: true, kinds.Failing.Name: true, kin
 func acknowledged(k *knowledge) []Violation {
 	var found []Violation
 	for _, ack := range k.Lines {
-		if ack.Event != history.Ack && ack.Event != history.Probe || ack.Note == history.Later || k.cancelledAfter(ack) {
-			continue
-		}
-		if ran := k.ranAfter(ack); ran {
+		if ack.Event != history.Ack && ack.Event != history.Probe || ack.Note == history.Later || k.cancelledAfter(ack) || k.ranAfter(ack) || k.byWrongClock(ack) {
 			continue
 		}
 		job, kept := k.jobs[ack.Job]
@@ -54,6 +51,12 @@ func (k *knowledge) ranAfter(ack history.Line) bool {
 		}
 	}
 	return false
+}
+
+// byWrongClock reports whether Node enqueued the job by a clock of its own that
+// was wrong: its time may come long after the end.
+func (k *knowledge) byWrongClock(ack history.Line) bool {
+	return k.versions[ack.Process] == history.Node && k.troubledBetween(ack.Process, ack.Began, ack.At, true)
 }
 
 // cancelledAfter reports whether a cancel that came after the enqueue, or may

@@ -101,28 +101,32 @@ func outcomes() map[string]story {
 		return t
 	}
 	return map[string]story{
-		"acknowledged and gone":             broken(begin().ack(1), check.Acknowledged),
-		"acknowledged and due":              broken(begin().ack(1).with(func(j *check.Job) { j.Finished, j.Planned, j.Due = false, true, true }).calm(true), check.Acknowledged),
-		"acknowledged, run before":          broken(begin().done(1, a, 1).ack(5).with(nil), check.Acknowledged),
-		"acknowledged for later":            good(begin().say(1, later()).with(func(j *check.Job) { j.Finished, j.Planned = false, true })),
-		"acknowledged, then cancelled":      good(begin().ack(1).cancel(2, "").with(func(j *check.Job) { j.Cancelled = true })),
-		"cancelled, then acknowledged":      broken(begin().cancel(1, "").ack(2).with(func(j *check.Job) { j.Cancelled = true }), check.Acknowledged),
-		"cancelled, nobody knows when":      good(begin().cancel(1, history.Unknown).ack(2).with(func(j *check.Job) { j.Cancelled = true })),
-		"dead with a reason":                good(failed(begin().ack(0.5), 1, 1).with(dead(kinds.Failing.Name, "failed"))),
-		"dead without a reason":             broken(begin().ack(0.5).with(dead(kinds.Failing.Name, "")), check.Acknowledged),
-		"innocent, and dead at once":        broken(failed(begin(), 1, 1).with(dead(kinds.Quick.Name, "the worker died")), check.Charged),
-		"innocent, and dead by crashes":     good(crashes(kinds.Quick.Name, kinds.Quick.Retry.MaxAttempts).with(dead(kinds.Quick.Name, "the worker died"))),
-		"kills its worker for ever":         broken(crashes(kinds.Exiting.Name, kinds.Exiting.Retry.MaxAttempts+1).with(dead(kinds.Exiting.Name, "it died")), check.Attempts),
-		"kills its worker until it dies":    good(crashes(kinds.Exiting.Name, kinds.Exiting.Retry.MaxAttempts).with(dead(kinds.Exiting.Name, "it died"))),
-		"completed, and nobody did it":      broken(begin().with(nil), check.Unrecorded),
-		"one key, two jobs":                 broken(begin().done(1, a, 1).with(nil).with(func(j *check.Job) { j.ID, j.Finished = another, false }), check.TwoJobs),
-		"one key of Node, two jobs":         good(begin().with(func(j *check.Job) { j.Key, j.Finished = "node.1-1", false }).with(func(j *check.Job) { j.ID, j.Key, j.Finished = another, "node.1-1", false })),
-		"cancelled without a cancel":        broken(begin().claim(2, a, 1).record(3, a, 1, "cancelled").with(func(j *check.Job) { j.Cancelled = true }), check.Eaten),
-		"cancelled by an old cancel":        broken(begin().cancel(1, "").claim(2, a, 1).record(3, a, 1, "cancelled").with(func(j *check.Job) { j.Cancelled = true }), check.Eaten),
-		"cancelled while it ran":            good(begin().claim(2, a, 1).cancel(2.5, "").record(3, a, 1, "cancelled").with(func(j *check.Job) { j.Cancelled = true })),
-		"a damaged job may do what it will": good(begin().say(0.5, history.Line{Process: "stage", Event: history.Poison, Job: job}).with(func(j *check.Job) { j.Locked, j.Due = true, true }).calm(false).calm(true)),
+		"acknowledged and gone":              broken(begin().ack(1), check.Acknowledged),
+		"acknowledged and due":               broken(begin().ack(1).with(func(j *check.Job) { j.Finished, j.Planned, j.Due = false, true, true }).calm(true), check.Acknowledged),
+		"acknowledged, run before":           broken(begin().done(1, a, 1).ack(5).with(nil), check.Acknowledged),
+		"acknowledged for later":             good(begin().say(1, later()).with(func(j *check.Job) { j.Finished, j.Planned = false, true })),
+		"acknowledged by Node's wrong clock": good(nodeAck(begin().fault(0.5, history.Fault, "node", plan.Clock)).with(func(j *check.Job) { j.Finished, j.Planned = false, true })),
+		"acknowledged by Node":               broken(nodeAck(begin()).with(func(j *check.Job) { j.Finished, j.Planned = false, true }), check.Acknowledged),
+		"acknowledged, then cancelled":       good(begin().ack(1).cancel(2, "").with(func(j *check.Job) { j.Cancelled = true })),
+		"cancelled, then acknowledged":       broken(begin().cancel(1, "").ack(2).with(func(j *check.Job) { j.Cancelled = true }), check.Acknowledged),
+		"cancelled, nobody knows when":       good(begin().cancel(1, history.Unknown).ack(2).with(func(j *check.Job) { j.Cancelled = true })),
+		"dead with a reason":                 good(failed(begin().ack(0.5), 1, 1).with(dead(kinds.Failing.Name, "failed"))),
+		"dead without a reason":              broken(begin().ack(0.5).with(dead(kinds.Failing.Name, "")), check.Acknowledged),
+		"innocent, and dead at once":         broken(failed(begin(), 1, 1).with(dead(kinds.Quick.Name, "the worker died")), check.Charged),
+		"innocent, and dead by crashes":      good(crashes(kinds.Quick.Name, kinds.Quick.Retry.MaxAttempts).with(dead(kinds.Quick.Name, "the worker died"))),
+		"kills its worker for ever":          broken(crashes(kinds.Exiting.Name, kinds.Exiting.Retry.MaxAttempts+1).with(dead(kinds.Exiting.Name, "it died")), check.Attempts),
+		"kills its worker until it dies":     good(crashes(kinds.Exiting.Name, kinds.Exiting.Retry.MaxAttempts).with(dead(kinds.Exiting.Name, "it died"))),
+		"completed, and nobody did it":       broken(begin().with(nil), check.Unrecorded),
+		"one key, two jobs":                  broken(begin().done(1, a, 1).with(nil).with(func(j *check.Job) { j.ID, j.Finished = another, false }), check.TwoJobs),
+		"one key of Node, two jobs":          good(begin().with(func(j *check.Job) { j.Key, j.Finished = "node.1-1", false }).with(func(j *check.Job) { j.ID, j.Key, j.Finished = another, "node.1-1", false })),
+		"cancelled without a cancel":         broken(begin().claim(2, a, 1).record(3, a, 1, "cancelled").with(func(j *check.Job) { j.Cancelled = true }), check.Eaten),
+		"cancelled by an old cancel":         broken(begin().cancel(1, "").claim(2, a, 1).record(3, a, 1, "cancelled").with(func(j *check.Job) { j.Cancelled = true }), check.Eaten),
+		"cancelled while it ran":             good(begin().claim(2, a, 1).cancel(2.5, "").record(3, a, 1, "cancelled").with(func(j *check.Job) { j.Cancelled = true })),
+		"a damaged job may do what it will":  good(begin().say(0.5, history.Line{Process: "stage", Event: history.Poison, Job: job}).with(func(j *check.Job) { j.Locked, j.Due = true, true }).calm(false).calm(true)),
 	}
 }
+
+func nodeAck(t *tale) *tale { return t.say(1, of(history.Ack, node, 0)) }
 
 func later() history.Line {
 	line := of(history.Ack, "stage", 0)

@@ -50,7 +50,7 @@ func New(seed uint64) Plan {
 			if at > Window {
 				break
 			}
-			next := d.fault(kinds[d.IntN(len(kinds))], at)
+			next := d.fault(oneOf(d, likely), at)
 			if next.Kind == Older && (p.Has(Older) || track == 1) {
 				continue
 			}
@@ -76,6 +76,10 @@ func (p Plan) String() string {
 }
 
 type dice struct{ *rand.Rand }
+
+// likely are the kinds from which further faults are drawn: those at a step
+// come more often, for there are many steps.
+var likely = append(Kinds(), KillAt, KillAt, KillAt, StopAt, StopAt, Stop, KillDatabase, Hole)
 
 func (d *dice) between(from, to time.Duration) time.Duration {
 	return (from + time.Duration(d.Float64()*float64(to-from))).Round(100 * time.Millisecond)

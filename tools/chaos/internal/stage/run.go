@@ -20,6 +20,9 @@ const (
 	calmWithin = time.Minute
 	// settleLook is how often the stage counts what is not done.
 	settleLook = 500 * time.Millisecond
+	// soon is what still counts as work of now: retries are planned so, and not
+	// what a process with a wrong clock enqueued.
+	soon = 2 * time.Minute
 	// probeWithin is how long fresh jobs may take after that.
 	probeWithin = 20 * time.Second
 	// answerWithin is how long after the last fault a client asks at most.
@@ -44,6 +47,9 @@ func (s *Stage) Run(ctx context.Context) (check.Story, error) {
 	s.breakThings(ctx)
 	wait(ctx, afterLast)
 	close(enough)
+	if node := s.actors[plan.Node]; node != nil {
+		node.process.Say([]byte("enough"))
+	}
 	s.calm()
 	patience := time.AfterFunc(answerWithin, giveUp)
 	<-answered
@@ -74,7 +80,7 @@ func (s *Stage) settle(ctx context.Context, within time.Duration) bool {
 		{Key: "_id", Value: bson.D{{Key: "$nin", Value: s.poisonIDs()}}},
 		{Key: "$or", Value: bson.A{
 			bson.D{{Key: "lockedAt", Value: bson.D{{Key: "$gt", Value: bson.DateTime(0)}}}},
-			bson.D{{Key: "nextRunAt", Value: bson.D{{Key: "$gt", Value: bson.DateTime(0)}, {Key: "$lt", Value: now.Add(30 * time.Minute)}}}},
+			bson.D{{Key: "nextRunAt", Value: bson.D{{Key: "$gt", Value: bson.DateTime(0)}, {Key: "$lt", Value: now.Add(soon)}}}},
 		}},
 	}
 	return until(ctx, settleLook, within, func() bool {
