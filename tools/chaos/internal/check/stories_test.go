@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/etrainer/backend/tools/chaos/internal/check"
 	"github.com/etrainer/backend/tools/chaos/internal/history"
@@ -21,9 +22,7 @@ func good(t *tale) story { return story{t, nil} }
 func stories() map[string]story {
 	all := map[string]story{}
 	for _, some := range []map[string]story{leases(), outcomes(), ticks(), ends()} {
-		for name, s := range some {
-			all[name] = s
-		}
+		maps.Copy(all, some)
 	}
 	return all
 }

@@ -22,7 +22,7 @@ type Payload struct {
 // Validate implements catalog.Payload: every payload is good.
 func (Payload) Validate() error { return nil }
 
-// For ever, as a number of attempts.
+// Forever is more attempts than any job gets.
 const Forever = 1 << 20
 
 // Results are the results that some database or encoding refuses.

@@ -33,8 +33,13 @@ func Documents(name string, number int, now time.Time) []Document {
 	// job is a due job that differs from a good one in some fields.
 	job := func(fields ...bson.E) {
 		document := bson.D{
-			{Key: "_id", Value: bson.NewObjectID()}, {Key: "name", Value: name}, {Key: "type", Value: "normal"},
-			{Key: "priority", Value: 0}, {Key: "nextRunAt", Value: due}, {Key: "lockedAt", Value: nil}, {Key: "data", Value: bson.D{}},
+			{Key: "_id", Value: bson.NewObjectID()},
+			{Key: "name", Value: name},
+			{Key: "type", Value: "normal"},
+			{Key: "priority", Value: 0},
+			{Key: "nextRunAt", Value: due},
+			{Key: "lockedAt", Value: nil},
+			{Key: "data", Value: bson.D{}},
 		}
 		for _, field := range fields {
 			document = with(document, field)
@@ -75,8 +80,12 @@ func beside(ran bson.ObjectID, due time.Time, number int) []Document {
 	id := func(text string) bson.E { return bson.E{Key: "_id", Value: fmt.Sprintf("%s-%d", text, number)} }
 	return []Document{
 		{"agendaRuns", bson.D{
-			{Key: "_id", Value: bson.NewObjectID()}, {Key: "jobId", Value: ran}, {Key: "startedAt", Value: due},
-			{Key: "tick", Value: "soon"}, {Key: "attempt", Value: "first"}, {Key: "outcome", Value: 5},
+			{Key: "_id", Value: bson.NewObjectID()},
+			{Key: "jobId", Value: ran},
+			{Key: "startedAt", Value: due},
+			{Key: "tick", Value: "soon"},
+			{Key: "attempt", Value: "first"},
+			{Key: "outcome", Value: 5},
 		}},
 		{"agendaRuns", bson.D{id("run"), {Key: "jobId", Value: "mine"}, {Key: "worker", Value: 5}, {Key: "outcome", Value: bson.A{}}}},
 		{"agendaInstances", bson.D{{Key: "_id", Value: 7 + number}, {Key: "expiresAt", Value: "never"}}},
@@ -91,8 +100,13 @@ func beside(ran bson.ObjectID, due time.Time, number int) []Document {
 // Big is a good job whose payload takes 15 MB.
 func Big(name string, now time.Time) Document {
 	return Document{"agendaJobs", bson.D{
-		{Key: "_id", Value: bson.NewObjectID()}, {Key: "name", Value: name}, {Key: "type", Value: "normal"}, {Key: "priority", Value: 0},
-		{Key: "nextRunAt", Value: now}, {Key: "lockedAt", Value: nil}, {Key: "data", Value: bson.D{{Key: "blob", Value: strings.Repeat("x", 15<<20)}}},
+		{Key: "_id", Value: bson.NewObjectID()},
+		{Key: "name", Value: name},
+		{Key: "type", Value: "normal"},
+		{Key: "priority", Value: 0},
+		{Key: "nextRunAt", Value: now},
+		{Key: "lockedAt", Value: nil},
+		{Key: "data", Value: bson.D{{Key: "blob", Value: strings.Repeat("x", 15<<20)}}},
 	}}
 }
 

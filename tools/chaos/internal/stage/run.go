@@ -2,8 +2,8 @@ package stage
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 	"time"
 
@@ -109,18 +109,13 @@ func (s *Stage) probe(ctx context.Context) {
 
 // stopAll ends the processes in good order, all at once.
 func (s *Stage) stopAll() {
-	ends := make(chan error, len(s.actors))
+	var all sync.WaitGroup
 	for _, a := range s.actors {
-		go func() { // ends within stopWithin
-			err := a.stop()
-			if err != nil && a.name != plan.Node && a.name != plan.OlderWorker {
+		all.Go(func() {
+			if err := a.stop(); err != nil && a.name != plan.Node && a.name != plan.OlderWorker {
 				s.log.Write(history.Line{Event: history.Exit, Process: a.process.Life(), Note: history.Unexpected + err.Error()})
-				err = errors.New(a.name)
 			}
-			ends <- err
-		}()
+		})
 	}
-	for range s.actors {
-		<-ends
-	}
+	all.Wait()
 }

@@ -43,7 +43,7 @@ type Options struct {
 // takes traps, ends.
 func Run(ctx context.Context, o Options, input io.Reader) error {
 	var clock atomic.Pointer[mongodb.ServerClock]
-	history, err := history.Open(o.History, o.Process, func() int64 {
+	log, err := history.Open(o.History, o.Process, func() int64 {
 		if c := clock.Load(); c != nil {
 			return c.Now().UnixMilli()
 		}
@@ -52,8 +52,8 @@ func Run(ctx context.Context, o Options, input io.Reader) error {
 	if err != nil {
 		return err
 	}
-	defer history.Close()
-	w := &program{Options: o, history: history, traps: &traps{log: history}, clock: &clock, log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	defer log.Close()
+	w := &program{Options: o, history: log, traps: newTraps(log), clock: &clock, log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	stopping := make(chan error, 1)
 	go func() { stopping <- w.traps.obey(input) }() // ends with the process
 	return w.run(ctx, stopping)

@@ -20,8 +20,8 @@ type store struct {
 	first map[*queue.Lease]int64 // when the first try to record a lease's outcome began
 }
 
-func newStore(real *mongoqueue.Store, log *history.Log, traps *traps) *store {
-	return &store{Store: real, log: log, traps: traps, first: map[*queue.Lease]int64{}}
+func newStore(product *mongoqueue.Store, log *history.Log, traps *traps) *store {
+	return &store{Store: product, log: log, traps: traps, first: map[*queue.Lease]int64{}}
 }
 
 // Lease implements queue.Consumer.

@@ -48,8 +48,24 @@ type Trap struct {
 
 // traps holds the trap that is set, and sees all steps.
 type traps struct {
-	log *history.Log
-	set atomic.Pointer[Trap]
+	set    atomic.Pointer[Trap]
+	spring func(*Trap)
+}
+
+func newTraps(log *history.Log) *traps {
+	return &traps{spring: func(trap *Trap) { endOrStop(log, trap) }}
+}
+
+// endOrStop is what a trap does to this process.
+func endOrStop(log *history.Log, trap *Trap) {
+	log.Write(history.Line{Event: history.Trap, Note: trap.Step.String()})
+	if trap.Stop {
+		log.Write(history.Line{Event: history.Stopped})
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		return
+	}
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {} // nothing after the step happens
 }
 
 // obey reads traps, one line of JSON each, until the input ends: the stage
@@ -71,14 +87,7 @@ func (t *traps) reach(step Step) {
 	if trap == nil || trap.Step != step || !t.set.CompareAndSwap(trap, nil) {
 		return
 	}
-	t.log.Write(history.Line{Event: history.Trap, Note: step.String()})
-	if trap.Stop {
-		t.log.Write(history.Line{Event: history.Stopped})
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-		return
-	}
-	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	select {} // nothing after the step happens
+	t.spring(trap)
 }
 
 // call is a call of the store that goes on; it counts its commands.
