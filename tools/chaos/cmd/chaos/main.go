@@ -45,6 +45,7 @@ type flags struct {
 	lanes int
 	keep  string
 	story string
+	only  string
 }
 
 func parse(args []string) (flags, error) {
@@ -56,6 +57,7 @@ func parse(args []string) (flags, error) {
 	set.Uint64Var(&f.seed, "seed", 0, "run this seed alone, and keep its files; 0 = run -seeds of them")
 	set.IntVar(&f.lanes, "lanes", 4, "how many seeds run at once")
 	set.StringVar(&f.keep, "keep", "", "folder for the files of seeds that fail; default a temporary one")
+	set.StringVar(&f.only, "only", "", "of the faults of each seed, let only those of this kind happen, to find out which one breaks a promise")
 	set.StringVar(&f.story, "story", "", "print and check again what was kept in this folder of a seed; runs nothing")
 	if err := set.Parse(args); err != nil {
 		return f, err

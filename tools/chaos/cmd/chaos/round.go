@@ -68,12 +68,15 @@ func (r *round) run(ctx context.Context) (int, error) {
 // play plays one seed and prints what came of it.
 func (r *round) play(ctx context.Context, seed uint64) {
 	began := time.Now()
-	p := plan.New(seed)
+	p := plan.New(seed).Only(plan.Kind(r.only))
 	folder := filepath.Join(r.keep, fmt.Sprintf("seed-%d", seed))
 	story, err := r.stage(ctx, p, folder)
 	var violations []check.Violation
 	if err == nil {
 		violations = check.Check(story)
+	}
+	if ctx.Err() != nil {
+		return // what came of it says nothing
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -38,13 +38,21 @@ func (s *Stage) insert(ctx context.Context, document poison.Document) {
 	}
 }
 
-// big stores a job with a payload of 15 MB, and takes it away again: as long as
-// it lies there, the embedded engine reads it with every command.
-func (s *Stage) big(ctx context.Context, f func()) {
+// big stores a job with a payload of 15 MB, and takes it away again when it has
+// run, or its time is over: as long as it lies there, the embedded engine reads
+// all of it with every command.
+func (s *Stage) big(ctx context.Context, within time.Duration) {
 	document := poison.Big(kinds.Quick.Name, time.Now())
 	s.insert(ctx, document)
-	f()
-	_, err := s.db.Collection(document.Collection).DeleteOne(ctx, bson.D{{Key: "_id", Value: document.Fields[0].Value}})
+	jobs, id := s.db.Collection(document.Collection), document.Fields[0]
+	ran := bson.D{id, {Key: "lastFinishedAt", Value: bson.D{{Key: "$gt", Value: bson.DateTime(0)}}}}
+	if !until(ctx, settleLook, within, func() bool {
+		n, err := jobs.CountDocuments(ctx, ran)
+		return err == nil && n == 1
+	}) {
+		s.log.Write(history.Line{Event: history.Note, Note: "the large document did not run"})
+	}
+	_, err := jobs.DeleteOne(ctx, bson.D{id})
 	if err != nil {
 		s.log.Write(history.Line{Event: history.Note, Note: "large document not removed: " + err.Error()})
 	}

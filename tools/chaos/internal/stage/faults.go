@@ -86,7 +86,7 @@ func (s *Stage) inflict(ctx context.Context, f plan.Fault, number int) {
 	case plan.Poison:
 		s.poison(ctx, number)
 	case plan.BigPayload:
-		s.big(ctx, func() { wait(ctx, f.For) })
+		s.big(ctx, f.For)
 	case plan.OddResults, plan.Exits, plan.Deaf:
 		s.batch(ctx, f.Kind, number)
 	}
