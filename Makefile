@@ -9,7 +9,7 @@ SHELL         := bash
 export GOWORK := off
 
 PRODUCT := api worker pkg migrations
-MODULES := $(PRODUCT) tools/dev tools/bench tools/deploy
+MODULES := $(PRODUCT) tools/dev tools/bench tools/chaos tools/deploy
 BIN     := $(CURDIR)/bin
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -165,6 +165,10 @@ fuzz: ## try each fuzz target for FUZZTIME
 .PHONY: test-interop
 test-interop: bin/dev build ## share one collection with Node's Agenda 5 and 6 (needs Node and npm)
 	tools/interop/run $(ARGS)
+
+.PHONY: chaos
+chaos: bin/dev ## break everything around the queue and check its promises; ARGS="--seed 7" repeats one seed
+	tools/chaos/run $(ARGS)
 
 .PHONY: bench
 bench: bin/dev build ## measure, beside Node's Agenda 5 and 6 (needs Node and npm)
