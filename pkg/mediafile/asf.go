@@ -33,7 +33,7 @@ func measureASF(file io.ReaderAt, info *Info) error {
 			break
 		}
 		size := binary.LittleEndian.Uint64(b[16:])
-		if size < asfObject || size > uint64(info.Size-at) { //nolint:gosec // not negative
+		if size < asfObject || size > uint64(info.Size-at) {
 			break
 		}
 		switch {
@@ -49,7 +49,7 @@ func measureASF(file io.ReaderAt, info *Info) error {
 		case bytes.Equal(b[:16], asfMore):
 			film = film || bytes.Contains(readAt(file, at, int(min(size, asfExtension))), asfVideo)
 		}
-		at += int64(size) //nolint:gosec // no greater than the file
+		at += int64(size)
 	}
 	if !film {
 		return notTaken("holds no film; if it is a sound (WMA), convert it to MP3")

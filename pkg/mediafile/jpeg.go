@@ -165,7 +165,7 @@ func (w *jpegWalk) app(marker byte, begin, end int64) {
 		case bytes.Equal(body, append(bytes.Clone(exifName), exif...)):
 			w.kept.keep(begin, end)
 		default:
-			segment := binary.BigEndian.AppendUint16([]byte{0xff, markerApp1}, uint16(2+len(exifName)+len(exif))) //nolint:gosec // 34
+			segment := binary.BigEndian.AppendUint16([]byte{0xff, markerApp1}, uint16(2+len(exifName)+len(exif)))
 			w.kept.put(append(append(segment, exifName...), exif...))
 		}
 	}
@@ -187,7 +187,7 @@ func (w *jpegWalk) setHeight() {
 			w.kept.put(piece.literal)
 		case at >= piece.from && at+2 <= piece.to:
 			w.kept.keep(piece.from, at)
-			w.kept.put(binary.BigEndian.AppendUint16(nil, uint16(w.lines))) //nolint:gosec // it was one
+			w.kept.put(binary.BigEndian.AppendUint16(nil, uint16(w.lines)))
 			w.kept.keep(at+2, piece.to)
 		default:
 			w.kept.keep(piece.from, piece.to)

@@ -83,6 +83,4 @@ const maxSeconds = 366 * 24 * 3600
 func notTaken(reason string) error { return &NotTakenError{Reason: reason} }
 
 // damaged is ErrDamaged with what is wrong.
-func damaged(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
-}
+func damaged(what string) error { return fmt.Errorf("%w: %s", ErrDamaged, what) }

@@ -29,12 +29,11 @@ type oggPage struct {
 // oggStream is one of the streams of a file.
 type oggStream struct {
 	oggCodec
-	serial   uint32
-	packets  int    // that were seen, those with sound from headers on
-	start    uint64 // position at which the sound begins
-	begun    bool
-	last     uint64 // the greatest position
-	pageHead bool   // the packet that is being read began on an earlier page
+	serial  uint32
+	packets int    // that were seen, those with sound from headers on
+	start   uint64 // position at which the sound begins
+	begun   bool
+	last    uint64 // the greatest position
 }
 
 // oggWalk visits all pages. A file may have several streams at once, and several

@@ -39,6 +39,6 @@ func orientation(exif []byte) int {
 // upright is the Exif that says how a picture lies, and nothing else.
 func exifOf(turn int) []byte {
 	exif := []byte("II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00")
-	exif = binary.LittleEndian.AppendUint16(exif, uint16(turn)) //nolint:gosec // 1 to 8
-	return append(exif, 0, 0, 0, 0, 0, 0)                       // the rest of the value, and no further directory
+	exif = binary.LittleEndian.AppendUint16(exif, uint16(turn))
+	return append(exif, 0, 0, 0, 0, 0, 0) // the rest of the value, and no further directory
 }

@@ -76,7 +76,7 @@ func (p *parts) pngChunk(file io.ReaderAt, kind string, at, end int64) {
 
 // pngChunk is a chunk with its checksum.
 func pngChunk(kind string, body []byte) []byte {
-	chunk := append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), kind...) //nolint:gosec // some bytes
+	chunk := append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), kind...)
 	chunk = append(chunk, body...)
 	return binary.BigEndian.AppendUint32(chunk, crc32.ChecksumIEEE(chunk[4:]))
 }

@@ -100,8 +100,11 @@ func TestDamaged(t *testing.T) {
 func TestOrderOfEntries(t *testing.T) {
 	t.Parallel()
 	entries := []mediatest.Entry{
-		mediatest.Contents(word), {Name: "word/document.xml", Content: "<document/>"}, {Name: "_rels/.rels", Content: "<Relationships/>"},
-		{Name: "docProps/thumbnail.jpeg", Content: strings.Repeat("x", 40_000)}, {Name: "customXml/item1.xml", Content: "<x/>"},
+		mediatest.Contents(word),
+		{Name: "word/document.xml", Content: "<document/>"},
+		{Name: "_rels/.rels", Content: "<Relationships/>"},
+		{Name: "docProps/thumbnail.jpeg", Content: strings.Repeat("x", 40_000)},
+		{Name: "customXml/item1.xml", Content: "<x/>"},
 	}
 	for i := range entries {
 		order := append(slices.Clone(entries[i:]), entries[:i]...)

@@ -65,8 +65,8 @@ func dataOf(file io.ReaderAt, fileSize, body, size int64, long uint64) int64 {
 	rest := fileSize - body
 	declared := binary.LittleEndian.Uint32(append(readAt(file, body-4, 4), make([]byte, 4)...))
 	switch {
-	case declared == math.MaxUint32 && long > 0 && long < uint64(rest): //nolint:gosec // a size
-		return int64(long) //nolint:gosec // less than rest
+	case declared == math.MaxUint32 && long > 0 && long < uint64(rest):
+		return int64(long)
 	case declared == 0 && !chunkFits(file, body, fileSize):
 		return rest
 	}

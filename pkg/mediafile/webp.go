@@ -75,11 +75,11 @@ func (p *parts) finishWebP(head []byte, end int64, flags byte, flagsAt int64, ex
 	var tail []byte
 	if p.turn > 1 && flagsAt > 0 {
 		short := exifOf(p.turn)
-		tail = append(binary.LittleEndian.AppendUint32([]byte("EXIF"), uint32(len(short))), short...) //nolint:gosec // 26
+		tail = append(binary.LittleEndian.AppendUint32([]byte("EXIF"), uint32(len(short))), short...)
 		right |= webpExif
 	}
 	told := binary.LittleEndian.Uint32(head[4:])
-	length := told - uint32(end-webpHead-body.size) + uint32(len(tail)) //nolint:gosec // what was taken out was told
+	length := told - uint32(end-webpHead-body.size) + uint32(len(tail))
 	same := length == told && right == flags && string(exif) == string(tail[min(chunkHead, len(tail)):])
 	if same {
 		p.kept.keep(0, end)

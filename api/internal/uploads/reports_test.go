@@ -145,7 +145,7 @@ func TestRanges(t *testing.T) {
 		"bytes=8040-99999999999999999999":       {206, content[8040:]},
 		"bytes=-99999999999999999999":           {206, content},
 		"Bytes=0-9":                             {206, content[:10]},
-		"bytes= 0-9 ":                           {206, content[:10]},
+		"bytes=\t0-9\t":                         {206, content[:10]},
 		"bytes=,0-9,,":                          {206, content[:10]},
 		"bytes=0-9,9000-":                       {206, content[:10]},
 		"bytes=0-9,-0":                          {206, content[:10]},

@@ -180,10 +180,9 @@ func inkProfile() []byte {
 	copy(head[36:], "acsp")
 	copy(head[68:], "\x00\x00\xf6\xd6\x00\x01\x00\x00\x00\x00\xd3\x2d")
 	binary.BigEndian.PutUint32(head, uint32(128+16+len(lut)))
-	head = append(head, 0, 0, 0, 1)
-	head = append(head, "A2B0"...)
-	head = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(head, 128+16), uint32(len(lut)))
-	return append(head, lut...)
+	tags := []byte("\x00\x00\x00\x01A2B0")
+	tags = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(tags, 128+16), uint32(len(lut)))
+	return bytes.Join([][]byte{head, tags, lut}, nil)
 }
 
 // inkJPEG is a JPEG of four inks, of one colour (Adobe's, in which 255 is none).

@@ -65,8 +65,8 @@ func jpegProfile(profile []byte) []byte {
 	var b []byte
 	for i := range pieces {
 		piece := profile[i*most : min((i+1)*most, len(profile))]
-		b = binary.BigEndian.AppendUint16(append(b, 0xff, 0xe2), uint16(2+len(name)+2+len(piece))) //nolint:gosec // at most 65,535
-		b = append(append(append(b, name...), byte(i+1), byte(pieces)), piece...)                  //nolint:gosec // no profile has more than one that is kept
+		b = binary.BigEndian.AppendUint16(append(b, 0xff, 0xe2), uint16(2+len(name)+2+len(piece)))
+		b = append(append(append(b, name...), byte(i+1), byte(pieces)), piece...)
 	}
 	return b
 }
@@ -81,6 +81,6 @@ func pngProfile(profile []byte) []byte {
 	_, _ = w.Write(profile) // memory takes all
 	_ = w.Close()
 	body := append([]byte("iCCPicc\x00\x00"), packed.Bytes()...)
-	chunk := binary.BigEndian.AppendUint32(nil, uint32(len(body)-4)) //nolint:gosec // greatestProfile
+	chunk := binary.BigEndian.AppendUint32(nil, uint32(len(body)-4))
 	return binary.BigEndian.AppendUint32(append(chunk, body...), crc32.ChecksumIEEE(body))
 }
