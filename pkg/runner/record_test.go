@@ -247,6 +247,7 @@ func TestRecordAndRenewExcludeEachOther(t *testing.T) {
 	var renewals atomic.Int64
 	o := b.options(noop("a", perName(10)), handler("b", g.run))
 	o.Clock = hurried{clockwork.NewRealClock(), time.Now()} // leases are renewed with each beat
+	o.Beats = runner.Beats{Interval: 1000 * time.Hour}      // by the hurried clock no heartbeat arrives in time
 	o.Store = &faulty{
 		Consumer: b.store,
 		beforeRecord: func(_ context.Context, endings []queue.Ending) error {

@@ -63,6 +63,7 @@ var served = map[string][2]string{
 	"a partial index by $in":                 {find(`{"at": {"$in": [DATE]}}`, `, "limit": 10`), "plans"},
 	"a partial index by the same $type":      {find(`{"died": {"$type": "date", "$lte": DATE}}`, `, "limit": 10`), "typed"},
 	"a small partial index, sorted":          {find(`{"lock": {"$gt": DATE}, "name": "a", "x": 1}`, `, "sort": {"_id": -1}`), "held"},
+	"a page without some ids":                {find(`{"name": "a", "_id": {"$nin": [1, 2]}}`, `, "limit": 1`), "queue"},
 	"a small partial index by its other key": {find(`{"worker": "w", "outcome": "running", "job": {"$nin": [1]}}`, ``), "open"},
 	"one of each name":                       {find(`{"name": {"$in": ["a", "b"]}, "type": "single"}`, `, "sort": {"_id": 1}`), "single"},
 	"alternatives":                           {find(`{"$or": [{"email": "a"}, {"lock": {"$gt": DATE}}]}`, ``), "email or held"},

@@ -91,7 +91,7 @@ func (s search) by(index schema.Index, all, partial []condition) string {
 		return notAsked
 	}
 	residual := slices.DeleteFunc(slices.Clone(all), func(c condition) bool {
-		return has(index.Keys, c.path) || len(partial) > 0 && implies(partial, []condition{c})
+		return has(index.Keys, c.path) || leavesOutFew(c) || len(partial) > 0 && implies(partial, []condition{c})
 	})
 	switch {
 	case first > whole && (index.Few != "" || named(index, all)):
@@ -112,6 +112,15 @@ func (s search) by(index schema.Index, all, partial []condition) string {
 		return "everything in its bounds is read: there is no limit"
 	}
 }
+
+// leavesOutFew reports a condition that drops at most as many documents as it
+// has values, since an _id is unique: what is read beyond that is found.
+func leavesOutFew(c condition) bool {
+	return c.path == "_id" && c.operator == "$nin" && len(c.values) <= mostLeftOut
+}
+
+// mostLeftOut bounds such a condition.
+const mostLeftOut = 2000
 
 // rival tells of another index that the server may choose for a write by many
 // values of _id: it goes through the bounds of that index then, and the values
