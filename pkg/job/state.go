@@ -40,8 +40,8 @@ func (d *Document) State(now time.Time) State {
 		return Running
 	case d.FailedLast():
 		return Failed
-	case d.RepeatInterval != "":
-		return Repeating
+	case d.RepeatInterval != "" && d.repetition.intervalIs == "":
+		return Repeating // by a text or a number: an index finds no other type
 	case d.NextRunAt.IsZero():
 		return Completed
 	case d.NextRunAt.After(now):

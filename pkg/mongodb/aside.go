@@ -23,7 +23,7 @@ const (
 
 // aside is a second way to the deployment, opened when it is first asked for.
 type aside struct {
-	open  func() (*mongo.Client, error)
+	open   func() (*mongo.Client, error)
 	mu     sync.Mutex
 	mongo  *mongo.Client
 	closed bool

@@ -47,8 +47,8 @@ type fetcher struct {
 	polled       bool      // this look is one of those that come in any case, and nothing is known to be due
 	unannounced  time.Time // local clock: when such a look last found a job; zero = never
 
-	plans chan struct{} // has one element when an earlier job was planned
-	barred       bool // nothing may be leased at present
+	plans  chan struct{} // has one element when an earlier job was planned
+	barred bool          // nothing may be leased at present
 
 	mu      sync.Mutex
 	planned time.Time // server's clock: the earliest run that this process has planned

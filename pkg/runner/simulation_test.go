@@ -2,13 +2,13 @@ package runner_test
 
 import (
 	"bytes"
-	"os"
-	"runtime/pprof"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -52,12 +52,12 @@ type ship struct {
 	runner  *runner.Runner
 	ids     map[string]bool // all its names in the fleet
 
-	delay   time.Duration // of each way
-	mute    time.Time     // the line passes nothing on before this time
-	killed  time.Time     // zero = it lives
-	alone   time.Time     // when a fault ended that it alone had met
-	heard   time.Time     // when its last heartbeat that arrived was sent
-	over    bool          // the simulation has ended
+	delay  time.Duration // of each way
+	mute   time.Time     // the line passes nothing on before this time
+	killed time.Time     // zero = it lives
+	alone  time.Time     // when a fault ended that it alone had met
+	heard  time.Time     // when its last heartbeat that arrived was sent
+	over   bool          // the simulation has ended
 }
 
 func newHarbour(seed uint64, jobs int) *harbour {

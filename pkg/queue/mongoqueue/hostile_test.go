@@ -254,11 +254,12 @@ func TestDocumentsThatCannotRunAreReported(t *testing.T) {
 	}
 }
 
-// Empty text in repeatInterval and repeatAt means to Agenda that the job does
-// not repeat: it runs once, and can be cancelled.
+// What JavaScript takes for false in repeatInterval and repeatAt, such as empty
+// text, means to Agenda that the job does not repeat: it runs once, and can be
+// cancelled.
 func TestEmptyRepetitionIsNone(t *testing.T) {
 	t.Parallel()
-	for _, value := range []any{"", false, bson.D{}, bson.A{}, nil} {
+	for _, value := range []any{"", false, int32(0), nil} {
 		for _, field := range []string{"repeatInterval", "repeatAt"} {
 			q := newHostileQueue(t)
 			run, cancelled := bson.NewObjectID(), bson.NewObjectID()

@@ -59,9 +59,11 @@ func TestAWriteThatNoMajorityHasIsNotAcknowledged(t *testing.T) {
 			_, err := c.store.Retry(c.t.Context(), held.Job.ID, "ann")
 			return err
 		},
-		"Delete":         func(c *crossing, held *queue.Lease) error { return c.store.Delete(c.t.Context(), held.Job.ID) },
-		"Pause":          func(c *crossing, _ *queue.Lease) error { return c.store.Pause(c.t.Context(), "a", "ann") },
-		"ChangeSettings": func(c *crossing, _ *queue.Lease) error { return c.store.ChangeSettings(c.t.Context(), job.Settings{Name: "a"}) },
+		"Delete": func(c *crossing, held *queue.Lease) error { return c.store.Delete(c.t.Context(), held.Job.ID) },
+		"Pause":  func(c *crossing, _ *queue.Lease) error { return c.store.Pause(c.t.Context(), "a", "ann") },
+		"ChangeSettings": func(c *crossing, _ *queue.Lease) error {
+			return c.store.ChangeSettings(c.t.Context(), job.Settings{Name: "a"})
+		},
 		"ChangeSchedule": func(c *crossing, _ *queue.Lease) error { return c.store.ChangeSchedule(c.t.Context(), "a", nil) },
 		"Lease": func(c *crossing, _ *queue.Lease) error {
 			_, err := c.store.Lease(c.t.Context(), queue.LeaseRequest{Holder: "worker@w1", Total: 1, Names: map[string]queue.NameRequest{"free": {Free: 1}}})

@@ -35,7 +35,11 @@ func (s *Store) Rescue(ctx context.Context, request queue.RescueRequest) (queue.
 			rescued.Spare++
 			continue
 		}
-		releases = append(releases, releaseOf(d, request, now))
+		at := now
+		if !d.CancelledAt.IsZero() {
+			at = s.stamp() // the end that is written is told from every end that this process records
+		}
+		releases = append(releases, releaseOf(d, request, at))
 	}
 	for part := range slices.Chunk(releases, rescueBatch) {
 		due, err := s.release(ctx, part)

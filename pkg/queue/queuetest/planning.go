@@ -222,10 +222,10 @@ var planningTests = map[string]func(*testing.T, *suite){
 		s.arm(queue.Recurring{Name: "r", Repeat: schedule.Spec{Interval: "*/5 * * * *"}}, queue.ArmedCreated)
 		s.Clock.Advance(5 * time.Minute)
 		lease := s.leaseOne("worker@w1", "r")
-		s.Clock.Advance(6 * time.Minute) // a tick passed during the run
 		moved := schedule.Spec{Interval: "*/2 * * * *"}
 		s.arm(queue.Recurring{Name: "r", Repeat: moved}, queue.ArmedMoved)
 		planned := s.get(lease.Job.ID).NextRunAt
+		s.Clock.Advance(6 * time.Minute) // ticks passed during the run
 		s.succeed(lease)
 		s.sameTime("planned", s.get(lease.Job.ID).NextRunAt, planned)
 	},
