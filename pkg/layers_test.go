@@ -122,7 +122,7 @@ func drivers(s source, imported string) string {
 	}
 	switch {
 	case strings.HasPrefix(imported, "go.mongodb.org/mongo-driver/"):
-		if isNamedAfter(s.dir, "mongo") || top(s.dir) == "migrations" ||
+		if isNamedAfter(s.dir, "mongo") || strings.HasPrefix(s.dir, "pkg/mongodb/") || top(s.dir) == "migrations" ||
 			slices.Contains(bsonOnly, s.dir) && strings.HasSuffix(imported, "/bson") {
 			return ""
 		}

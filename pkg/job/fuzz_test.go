@@ -100,7 +100,7 @@ func FuzzRetry(f *testing.F) {
 	f.Add(0, int64(math.MaxInt64), math.NaN(), int64(math.MaxInt64), math.NaN(), 1, 0.999)
 	f.Add(math.MaxInt, int64(math.MaxInt64), math.Inf(1), int64(math.MaxInt64), math.Inf(1), 3, 0.0)
 	f.Add(50, int64(-1), math.Inf(-1), int64(-1), math.Inf(-1), math.MinInt, 0.999)
-	f.Add(50, int64(1), 1e308, int64(1), -0.0, 49, 0.25)
+	f.Add(50, int64(1), 1e308, int64(1), math.Copysign(0, -1), 49, 0.25)
 	f.Fuzz(func(t *testing.T, attempts int, delay int64, factor float64, maxDelay int64, jitter float64, attempt int, random float64) {
 		if !(random >= 0 && random < 1) {
 			t.Skip("random is a number in [0, 1)")

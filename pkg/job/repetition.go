@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ func (d *Document) Schedule(defaultZone *time.Location) (s *schedule.Schedule, p
 	}
 	notes := d.repetition.notes
 	if d.SkipDaysText != "" {
-		notes = append(notes[:len(notes):len(notes)], fmt.Sprintf(
+		notes = append(slices.Clip(notes), fmt.Sprintf(
 			"skipDays %s: is the text of Agenda 4 and 5, which is not acted upon; store weekdays, such as [0, 6]", shortText(d.SkipDaysText)))
 	}
 	if field, is := d.decides(); is == "" {
@@ -43,7 +44,7 @@ func (d *Document) Schedule(defaultZone *time.Location) (s *schedule.Schedule, p
 		problem = fmt.Errorf("%s is %s, which no Agenda reads; the job has no next run", field, is)
 	}
 	if problem != nil {
-		notes = append(notes[:len(notes):len(notes)], problem.Error())
+		notes = append(slices.Clip(notes), problem.Error())
 	}
 	if len(notes) == 0 {
 		return s, nil

@@ -10,7 +10,7 @@ import (
 	"github.com/jonboulle/clockwork"
 )
 
-// ErrUnreachable: the heartbeats of this worker have not arrived for so long
+// ErrUnreachable says that the heartbeats of this worker have not arrived for so long
 // that others may run its jobs now. What the run had finished is recorded when
 // the database comes back, if nobody has taken the job by then.
 var ErrUnreachable = errors.New("the database cannot be reached, and other workers may run this job now")
@@ -49,7 +49,7 @@ func (r *reach) run(ctx context.Context) error {
 			timer.Stop()
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was stopped
 		}
 	}
 }

@@ -293,11 +293,6 @@ func (s *ship) Lease(ctx context.Context, request queue.LeaseRequest) (batch que
 	return batch, err
 }
 
-func (s *ship) holds(lease *queue.Lease) bool {
-	b := s.harbour.jobs[lease.Job.ID]
-	return b.holder == lease.Holder && b.stamp.Equal(lease.Stamp)
-}
-
 func (s *ship) Renew(_ context.Context, leases []*queue.Lease) (lost []*queue.Lease, err error) {
 	now := time.Time{}
 	kept := []*queue.Lease{}
@@ -371,12 +366,18 @@ func (s *ship) CancelRequested(ctx context.Context, _ []*queue.Lease) ([]*queue.
 // The rest of queue.Controller, which a runner does not use.
 
 func (s *ship) Cancel(context.Context, bson.ObjectID, string) (*job.Document, error) { panic("unused") }
-func (s *ship) Retry(context.Context, bson.ObjectID, string) (*job.Document, error)  { panic("unused") }
-func (s *ship) Delete(context.Context, bson.ObjectID) error                          { panic("unused") }
-func (s *ship) ChangeSettings(context.Context, job.Settings) error                   { panic("unused") }
-func (s *ship) Pause(context.Context, string, string) error                          { panic("unused") }
-func (s *ship) Resume(context.Context, string, string) error                         { panic("unused") }
-func (s *ship) ChangeSchedule(context.Context, string, *job.ScheduleOverride) error  { panic("unused") }
+
+func (s *ship) Retry(context.Context, bson.ObjectID, string) (*job.Document, error) { panic("unused") }
+
+func (s *ship) Delete(context.Context, bson.ObjectID) error { panic("unused") }
+
+func (s *ship) ChangeSettings(context.Context, job.Settings) error { panic("unused") }
+
+func (s *ship) Pause(context.Context, string, string) error { panic("unused") }
+
+func (s *ship) Resume(context.Context, string, string) error { panic("unused") }
+
+func (s *ship) ChangeSchedule(context.Context, string, *job.ScheduleOverride) error { panic("unused") }
 
 // kill ends a worker as a power failure does.
 func (s *ship) kill() {

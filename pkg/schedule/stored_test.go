@@ -78,16 +78,24 @@ func TestParseStored(t *testing.T) {
 		says []string // of the problem; none = there is no problem
 	}{
 		{"sound", schedule.Spec{Interval: "5 minutes"}, "2024-01-17T10:05:00Z", nil},
-		{"a text that Agenda misreads", schedule.Spec{Interval: "two and a half hours"}, "2024-01-17T12:00:00Z",
-			[]string{`repeatInterval "two and a half hours"`, "the job goes on as Agenda reads it, every 2 hours"}},
+		{
+			"a text that Agenda misreads",
+			schedule.Spec{Interval: "two and a half hours"},
+			"2024-01-17T12:00:00Z",
+			[]string{`repeatInterval "two and a half hours"`, "the job goes on as Agenda reads it, every 2 hours"},
+		},
 		{"an endless loop in Agenda", schedule.Spec{Interval: "every 5 minutes"}, "", []string{"before a unit", "the job has no next run"}},
 		{"backwards", schedule.Spec{Interval: "-2 minutes"}, "", []string{"endless loop", "no next run"}},
 		{"nonsense", schedule.Spec{Interval: "now and then"}, "", []string{"has no unit of time", "no next run"}},
 		{"infinite", schedule.Spec{Interval: "+Inf"}, "", []string{"no next run"}},
 		{"for ever", schedule.Spec{Interval: "300 years"}, "2316-04-28T09:47:16.854Z", []string{"longer than 292 years", "goes on"}},
 		{"a cron list of Agenda 5", schedule.Spec{Interval: "0 12 * * 0,7"}, "2024-01-21T11:00:00Z", []string{"twice", "every Sunday at 12:00"}},
-		{"an unknown zone and a distance", schedule.Spec{Interval: "5 minutes", Timezone: "Mars/Base"}, "2024-01-17T10:05:00Z",
-			[]string{`repeatTimezone "Mars/Base"`, "goes on as Agenda reads it, every 5 minutes"}},
+		{
+			"an unknown zone and a distance",
+			schedule.Spec{Interval: "5 minutes", Timezone: "Mars/Base"},
+			"2024-01-17T10:05:00Z",
+			[]string{`repeatTimezone "Mars/Base"`, "goes on as Agenda reads it, every 5 minutes"},
+		},
 		{"an unknown zone and a clock", schedule.Spec{Interval: "0 12 * * *", Timezone: "Mars/Base"}, "", []string{`"Mars/Base"`, "no next run"}},
 		{"the zone of the process", schedule.Spec{Interval: "0 12 * * *", Timezone: "local"}, "2024-01-17T11:00:00Z", []string{`"local"`, "in Europe/Berlin"}},
 		{"beyond all zones", schedule.Spec{Interval: "0 12 * * 4", Timezone: "UTC+25"}, "2024-01-17T11:00:00Z", []string{`"UTC+25"`, "in UTC+25"}},

@@ -95,7 +95,8 @@ func (r *Registry) Leave(ctx context.Context, id string) error {
 // Bury implements fleet.Registry.
 func (r *Registry) Bury(ctx context.Context, dead fleet.Instance) (bool, error) {
 	result, err := r.instances.DeleteOne(ctx, bson.D{
-		{Key: "_id", Value: dead.ID}, {Key: "seenAt", Value: dead.SeenAt},
+		{Key: "_id", Value: dead.ID},
+		{Key: "seenAt", Value: dead.SeenAt},
 		{Key: "expiresAt", Value: bson.D{{Key: "$lte", Value: r.now()}}},
 	})
 	if err != nil {

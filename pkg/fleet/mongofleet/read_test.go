@@ -43,11 +43,21 @@ func strange() map[string]any {
 // base is a good document.
 func base(id any) bson.D {
 	return bson.D{
-		{Key: "_id", Value: id}, {Key: "kind", Value: "worker"}, {Key: "host", Value: "h"}, {Key: "pid", Value: 7},
-		{Key: "version", Value: "1"}, {Key: "startedAt", Value: start}, {Key: "seenAt", Value: start},
-		{Key: "expiresAt", Value: start.Add(time.Minute)}, {Key: "endsAt", Value: start.Add(2 * time.Minute)}, {Key: "inFlight", Value: 0}, {Key: "memory", Value: int64(1)},
-		{Key: "draining", Value: false}, {Key: "parent", Value: bson.D{{Key: "pid", Value: 1}}},
-		{Key: "problems", Value: bson.A{bson.D{{Key: "id", Value: "1"}}}}, {Key: "runs", Value: bson.A{bson.D{{Key: "name", Value: "a"}, {Key: "limit", Value: 1}}}},
+		{Key: "_id", Value: id},
+		{Key: "kind", Value: "worker"},
+		{Key: "host", Value: "h"},
+		{Key: "pid", Value: 7},
+		{Key: "version", Value: "1"},
+		{Key: "startedAt", Value: start},
+		{Key: "seenAt", Value: start},
+		{Key: "expiresAt", Value: start.Add(time.Minute)},
+		{Key: "endsAt", Value: start.Add(2 * time.Minute)},
+		{Key: "inFlight", Value: 0},
+		{Key: "memory", Value: int64(1)},
+		{Key: "draining", Value: false},
+		{Key: "parent", Value: bson.D{{Key: "pid", Value: 1}}},
+		{Key: "problems", Value: bson.A{bson.D{{Key: "id", Value: "1"}}}},
+		{Key: "runs", Value: bson.A{bson.D{{Key: "name", Value: "a"}, {Key: "limit", Value: 1}}}},
 	}
 }
 

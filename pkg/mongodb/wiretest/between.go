@@ -19,12 +19,12 @@ import (
 // somebody else does just before a command arrives.
 func Between(t testing.TB, uri string, instead func(command bson.Raw) bson.D) *Server {
 	t.Helper()
-	real := options.Client().ApplyURI(uri)
-	if len(real.Hosts) == 0 {
-		t.Fatalf("no host in the address of the database: %v", real.Validate())
+	behind := options.Client().ApplyURI(uri)
+	if len(behind.Hosts) == 0 {
+		t.Fatalf("no host in the address of the database: %v", behind.Validate())
 	}
 	s := New(t, nil)
-	s.relay = func(client net.Conn) error { return relay(client, real.Hosts[0], instead) }
+	s.relay = func(client net.Conn) error { return relay(client, behind.Hosts[0], instead) }
 	return s
 }
 
@@ -96,7 +96,9 @@ func Refused(code, matched int, statements ...int) bson.D {
 // Unreplicated is the answer to a write that no majority of the servers has yet.
 func Unreplicated(matched int) bson.D {
 	return bson.D{
-		{Key: "ok", Value: 1}, {Key: "n", Value: matched}, {Key: "nModified", Value: matched},
+		{Key: "ok", Value: 1},
+		{Key: "n", Value: matched},
+		{Key: "nModified", Value: matched},
 		{Key: "writeConcernError", Value: bson.D{{Key: "code", Value: 64}, {Key: "codeName", Value: "WriteConcernFailed"}, {Key: "errmsg", Value: "no majority answers the test"}}},
 	}
 }

@@ -23,7 +23,8 @@ func (s *Store) Cancel(ctx context.Context, id bson.ObjectID, by string) (*job.D
 			return nil, err
 		}
 		now := job.Date(s.Now())
-		filter, change := bson.D{{Key: "_id", Value: id}}, bson.D{}
+		filter := bson.D{{Key: "_id", Value: id}}
+		var change bson.D
 		switch {
 		case !found.LockedAt.IsZero():
 			filter = append(filter, bson.E{Key: "lockedAt", Value: anyDate})

@@ -144,9 +144,9 @@ func (s *Store) writeRefusedRecord(ctx context.Context, r *runRecord, failure mo
 
 func (r *runRecord) strip(failure error) {
 	r.stripped = true
-	reason := "the result and the log lines of this run could not be stored: " + cutText(failure.Error(), maxReason)
+	reason := "the result and the log lines of this run could not be stored: " + shorten(failure.Error())
 	if r.run.Error != "" {
-		reason = cutText(r.run.Error, maxReason) + " (" + reason + ")"
+		reason = shorten(r.run.Error) + " (" + reason + ")"
 	}
 	r.run.Error, r.run.Stack, r.run.Result, r.run.Progress, r.run.Logs = reason, "", bson.RawValue{}, nil, nil
 }

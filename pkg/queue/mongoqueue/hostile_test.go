@@ -29,9 +29,20 @@ func hostileValues() []any {
 		true, false, int32(0), int32(-1), int32(7), int64(math.MaxInt64), 0.5, -1e300, math.MaxFloat64,
 		bson.DateTime(0), bson.DateTime(-62135596800000), bson.DateTime(253402300799999), bson.DateTime(math.MaxInt64 / 2),
 		start.Add(-time.Hour), start.Add(1000 * time.Hour),
-		bson.A{}, bson.A{"a"}, bson.A{"a", "b"}, bson.A{nil}, bson.A{start.Add(-time.Hour)}, bson.A{bson.A{1}}, bson.A{true},
-		bson.D{}, bson.D{{Key: "a", Value: 1}}, bson.D{{Key: "at", Value: "x"}, {Key: "tick", Value: 1}},
-		bson.ObjectID{1}, bson.Binary{Data: []byte{1, 2}}, bson.Regex{Pattern: "a"}, bson.Timestamp{T: 1},
+		bson.A{},
+		bson.A{"a"},
+		bson.A{"a", "b"},
+		bson.A{nil},
+		bson.A{start.Add(-time.Hour)},
+		bson.A{bson.A{1}},
+		bson.A{true},
+		bson.D{},
+		bson.D{{Key: "a", Value: 1}},
+		bson.D{{Key: "at", Value: "x"}, {Key: "tick", Value: 1}},
+		bson.ObjectID{1},
+		bson.Binary{Data: []byte{1, 2}},
+		bson.Regex{Pattern: "a"},
+		bson.Timestamp{T: 1},
 	}
 }
 
@@ -182,8 +193,15 @@ func (q *hostileQueue) look() {
 		q.t.Fatal(err)
 	}
 	for _, filter := range []queue.Filter{
-		{}, {Dead: true}, {Names: []string{"a"}}, {States: []job.State{job.Running}}, {States: []job.State{job.Failed}},
-		{States: []job.State{job.Repeating}}, {States: []job.State{job.Queued}}, {States: []job.State{job.Scheduled}}, {States: []job.State{job.Completed}},
+		{},
+		{Dead: true},
+		{Names: []string{"a"}},
+		{States: []job.State{job.Running}},
+		{States: []job.State{job.Failed}},
+		{States: []job.State{job.Repeating}},
+		{States: []job.State{job.Queued}},
+		{States: []job.State{job.Scheduled}},
+		{States: []job.State{job.Completed}},
 	} {
 		page, err := q.store.List(ctx, filter)
 		if err != nil {

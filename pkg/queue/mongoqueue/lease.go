@@ -315,6 +315,6 @@ func readCandidate(raw bson.Raw, document *job.Document) string {
 }
 
 // warn logs what does not fail a call.
-func (s *Store) warn(ctx context.Context, what string, err error, attrs ...any) {
-	s.options.Log.WarnContext(ctx, what, append(attrs, slog.Any("error", err))...)
+func (s *Store) warn(ctx context.Context, what string, err error) {
+	s.options.Log.WarnContext(ctx, "a part of a call failed; the rest went on", slog.String("what", what), slog.Any("error", err))
 }

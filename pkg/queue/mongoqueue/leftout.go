@@ -106,7 +106,7 @@ func (s *Store) refuseJob(ctx context.Context, id bson.ObjectID, name, doing str
 	s.leftOut.add(bson.RawValue{Type: kind, Value: value}, s.Now())
 	s.options.Problems.Report(ctx, queue.Problem{
 		Collection: s.options.Collection, ID: id.Hex(), Name: name,
-		What: "the database refuses to " + doing + ": " + cutText(err.Error(), maxReason),
+		What: "the database refuses to " + doing + ": " + shorten(err.Error()),
 		Fix:  "make the document smaller, or delete it; what it asks for can be enqueued anew",
 	})
 }
@@ -125,11 +125,12 @@ func idText(id bson.RawValue) string {
 // maxReason bounds the text of the server in what people read.
 const maxReason = 500
 
-func cutText(text string, n int) string {
-	if len(text) <= n {
+// shorten cuts a text to maxReason.
+func shorten(text string) string {
+	if len(text) <= maxReason {
 		return text
 	}
-	return text[:n]
+	return text[:maxReason]
 }
 
 // sizes is the average size of the documents of each name, as seen lately: it

@@ -88,7 +88,7 @@ func (s *Store) takeOf(ctx context.Context, name, holder string, n, limit int) (
 		case err != nil && !mongodb.IsUnavailable(err) && !isForAll(err):
 			s.options.Problems.Report(ctx, queue.Problem{
 				Collection: SettingsCollection, ID: name, Name: name,
-				What: "the places of this name's limit cannot be used: " + cutText(err.Error(), maxReason),
+				What: "the places of this name's limit cannot be used: " + shorten(err.Error()),
 				Fix:  "remove the field slots of the document; workers make it anew",
 			})
 			return nil, nil

@@ -82,7 +82,8 @@ func startUpdate(search *search, lease *queue.Lease, decision planned) bson.D {
 		return append(set(bson.D{{Key: "lockedAt", Value: nil}, next}), over)
 	case planSpawn:
 		return append(set(bson.D{
-			{Key: "lockedAt", Value: nil}, next,
+			{Key: "lockedAt", Value: nil},
+			next,
 			{Key: "lastRunAt", Value: job.Date(lease.StartedAt)},
 			{Key: "lastFinishedAt", Value: job.Date(lease.StartedAt)},
 		}), over)

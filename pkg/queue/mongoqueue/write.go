@@ -135,7 +135,7 @@ func (s *Store) reduce(ctx context.Context, each *settlement, failure error) boo
 	*each.ending = queue.Ending{
 		Lease: lease, Outcome: job.Dead, FinishedAt: each.ending.FinishedAt, Logs: each.ending.Logs, LogsCut: each.ending.LogsCut,
 		Error: fmt.Sprintf("the run ended as %s, but the database refuses to store that: %s",
-			each.ending.Outcome, cutText(failure.Error(), maxReason)),
+			each.ending.Outcome, shorten(failure.Error())),
 	}
 	return true
 }
@@ -241,6 +241,7 @@ func (s *Store) statementOf(each *settlement) *statement {
 // withSet adds a field to the $set of an update, which is its first operator.
 func withSet(update bson.D, key string, value any) bson.D {
 	fields, _ := update[0].Value.(bson.D)
-	update[0].Value = append(fields, bson.E{Key: key, Value: value})
+	fields = append(fields, bson.E{Key: key, Value: value})
+	update[0].Value = fields
 	return update
 }

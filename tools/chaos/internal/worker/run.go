@@ -141,7 +141,7 @@ func (w *program) schedule(ctx context.Context, store *store) error {
 func arm(ctx context.Context, store *store) error {
 	var wanted []queue.Recurring
 	for _, d := range kinds.Catalog().Recurring() {
-		wanted = append(wanted, queue.Recurring{Name: d.Name, Priority: d.Priority, Repeat: d.Repeat})
+		wanted = append(wanted, queue.Recurring{Name: d.Name, Priority: &d.Priority, Repeat: d.Repeat})
 	}
 	unarmed, err := store.Unarmed(ctx, wanted...)
 	for _, recurring := range unarmed {
