@@ -23,10 +23,11 @@ import (
 )
 
 const (
-	// Beat and BusyBeat are how often the recurring jobs are looked at, by one
-	// command: while nothing runs here, and while jobs run. So is what a Node
-	// process changes put right.
-	Beat     = 30 * time.Second
+	// Beat is how often the recurring jobs are looked at, by one command, while
+	// nothing runs here; with BusyBeat while jobs run. So is what a Node process
+	// changes put right.
+	Beat = 30 * time.Second
+	// BusyBeat is the shorter one.
 	BusyBeat = 2 * time.Second
 	// Every is how often the settings and all stored schedules are read beside
 	// that. Settings are read at every signal as well, and at each Beat while
