@@ -283,7 +283,8 @@ func TestHealthOfTheWholeAPI(t *testing.T) {
 	}
 	other := apitest.Start(t, mongotest.Database(t), apitest.Options{})
 	for kind, lifetime := range map[fleet.Kind]time.Duration{fleet.API: time.Minute, fleet.Worker: time.Minute, "dead": -time.Minute} {
-		instance := fleet.Instance{ID: string(kind), Kind: kind, ExpiresAt: time.Now().Add(lifetime)}
+		now := time.Now()
+		instance := fleet.Instance{ID: string(kind), Kind: kind, SeenAt: now, ExpiresAt: now.Add(lifetime)}
 		if err := other.Registry.Register(t.Context(), instance); err != nil {
 			t.Fatal(err)
 		}

@@ -100,11 +100,11 @@ func TestClusterStatusListsTheLiving(t *testing.T) {
 		}}
 	}
 	for _, i := range []fleet.Instance{
-		{ID: apitest.Instance, Kind: fleet.API, Host: host, PID: os.Getpid(), StartedAt: now.Add(-3 * time.Hour), ExpiresAt: now.Add(time.Hour)},
-		{ID: "api@sibling", Kind: fleet.API, Host: host, PID: 7, StartedAt: now.Add(-2 * time.Hour), ExpiresAt: now.Add(time.Hour), Draining: true},
+		{ID: apitest.Instance, Kind: fleet.API, Host: host, PID: os.Getpid(), StartedAt: now.Add(-3 * time.Hour), SeenAt: now, ExpiresAt: now.Add(time.Hour)},
+		{ID: "api@sibling", Kind: fleet.API, Host: host, PID: 7, StartedAt: now.Add(-2 * time.Hour), SeenAt: now, ExpiresAt: now.Add(time.Hour), Draining: true},
 		{ID: "worker@far", Kind: fleet.Worker, Host: "far", PID: 8, StartedAt: now.Add(-time.Hour), ExpiresAt: now.Add(time.Hour), SeenAt: now.Add(-time.Second), Names: map[string]int{"send mail": 5}, InFlight: 2, Memory: 5 << 20, Version: "1.2.3", Parent: under(3)},
 		{ID: "worker@late", Kind: fleet.Worker, Host: "far", PID: 9, StartedAt: now.Add(-time.Minute), ExpiresAt: now.Add(time.Hour), SeenAt: now.Add(-time.Minute), Version: "1.2.2", Parent: under(1)},
-		{ID: "worker@dead", Kind: fleet.Worker, StartedAt: now, ExpiresAt: now.Add(-time.Second)},
+		{ID: "worker@dead", Kind: fleet.Worker, StartedAt: now, SeenAt: now.Add(-time.Minute), ExpiresAt: now.Add(-time.Second)},
 	} {
 		if err := api.Registry.Register(t.Context(), i); err != nil {
 			t.Fatal(err)
