@@ -23,9 +23,7 @@ func Between(t testing.TB, uri string, instead func(command bson.Raw) bson.D) *S
 	if len(behind.Hosts) == 0 {
 		t.Fatalf("no host in the address of the database: %v", behind.Validate())
 	}
-	s := New(t, nil)
-	s.relay = func(client net.Conn) error { return relay(client, behind.Hosts[0], instead) }
-	return s
+	return start(t, &Server{relay: func(client net.Conn) error { return relay(client, behind.Hosts[0], instead) }})
 }
 
 // relay passes the messages of one client on, until one of both ends.

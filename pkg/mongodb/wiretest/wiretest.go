@@ -39,11 +39,18 @@ const (
 // leaves nil with {ok: 1}.
 func New(t testing.TB, answer func(command bson.Raw) bson.D) *Server {
 	t.Helper()
+	return start(t, &Server{answer: answer})
+}
+
+// start opens the port. Everything about the server is set before, since
+// accept reads it in a goroutine of its own.
+func start(t testing.TB, s *Server) *Server {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{listener: listener, answer: answer, conns: map[net.Conn]bool{}}
+	s.listener, s.conns = listener, map[net.Conn]bool{}
 	s.all.Go(s.accept)
 	t.Cleanup(s.Close)
 	return s
