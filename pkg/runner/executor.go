@@ -75,7 +75,7 @@ func (r *Runner) judge(t *task, result bson.RawValue, stack string, err error) q
 	case err == nil:
 		ending.Outcome = job.Succeeded
 	case errors.As(err, &v) && v.kind == snooze:
-		ending.Outcome, ending.RunAgainAt = job.Snoozed, r.options.Now().Add(max(v.after, minSnooze))
+		ending.Outcome, ending.RunAgainAt = job.Snoozed, r.options.Server.Now().Add(max(v.after, minSnooze))
 	case errors.As(err, &v) && v.kind == discard:
 		ending.Outcome = job.Discarded
 	case errors.As(err, &v) && v.kind == cancel, errors.Is(err, ErrCancelled):
@@ -97,7 +97,7 @@ func (r *Runner) retry(t *task, ending *queue.Ending) {
 		ending.Outcome = job.Dead
 		return
 	}
-	ending.Outcome, ending.RunAgainAt = job.Retrying, r.options.Now().Add(delay)
+	ending.Outcome, ending.RunAgainAt = job.Retrying, r.options.Server.Now().Add(delay)
 }
 
 func (r *Runner) logEnding(ending queue.Ending, took time.Duration) {

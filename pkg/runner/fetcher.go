@@ -72,7 +72,7 @@ func (f *fetcher) look(ctx context.Context) {
 	if f.barred = f.presence.mayLease() != nil; f.barred { // it is logged where it is found out
 		return
 	}
-	f.forgetPlan(f.options.Now())
+	f.forgetPlan(f.options.Server.Now())
 	f.places.retry()
 	for again := true; again && ctx.Err() == nil; {
 		var err error

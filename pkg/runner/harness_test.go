@@ -135,7 +135,7 @@ func (b *bench) clientWith(publisher wake.Publisher) *queue.Client {
 // options are those of a runner that hears the hub.
 func (b *bench) options(handlers ...runner.Handler) runner.Options {
 	return runner.Options{
-		Store: b.store, Settings: b.store, Registry: mongofleet.New(b.db, b.store.Now), Now: b.store.Now, Handlers: handlers,
+		Store: b.store, Settings: b.store, Registry: mongofleet.New(b.db, b.store.Now), Server: runner.LocalTime(b.store.Now), Handlers: handlers,
 		Publisher: b.hub, Subscriber: b.hub.subscribe(), Host: "test",
 	}
 }

@@ -96,7 +96,7 @@ func (k *keeper) renew(ctx context.Context, tasks []*task) {
 		return
 	}
 	k.options.Log.WarnContext(ctx, "leases not renewed", slog.Int("count", len(tasks)), slog.Any("error", err))
-	now := k.options.Now()
+	now := k.options.Server.Now()
 	for _, t := range tasks {
 		k.fence.Lock()
 		overdue := now.Sub(t.lease.Stamp) >= k.lifetime(t.lease.Job.Name)

@@ -24,20 +24,40 @@ const (
 	DefaultBytes        = 64 << 20
 )
 
+// ServerClock tells the time of the database server.
+type ServerClock interface {
+	Now() time.Time
+	// Agrees reports whether Now can be relied on: nothing is leased while it
+	// cannot.
+	Agrees() bool
+	// Measure asks the server for its time, by one command. It is called with
+	// each heartbeat.
+	Measure(ctx context.Context) error
+}
+
+// LocalTime is a clock of this machine that counts as the server's.
+type LocalTime func() time.Time
+
+// Now is the time of this machine.
+func (l LocalTime) Now() time.Time { return l() }
+
+// Agrees reports that it can always be relied on.
+func (LocalTime) Agrees() bool { return true }
+
+// Measure has nothing to ask.
+func (LocalTime) Measure(context.Context) error { return nil }
+
 // Options configure a Runner. Store, Registry and Handlers are required.
 type Options struct {
 	Store    queue.Consumer
 	Settings queue.Controller
 	Registry fleet.Registry
-	Now      func() time.Time // the server's clock; leases and due times are compared by it; nil = Clock
 	Handlers []Handler
 
-	// Agrees reports whether Now can be relied on: nothing is leased while it
-	// cannot. nil = always. Measure has it measured anew, by one command; it is
-	// called with each heartbeat. nil = somebody else does. See
-	// mongodb.ServerClock.
-	Agrees  func() bool
-	Measure func(ctx context.Context) error
+	// Server is the clock of the database server, by which leases and due times
+	// are compared: mongodb.ServerClock. nil = Clock, which is right only where
+	// all workers run on the machine of the database.
+	Server ServerClock
 	// Beats are the times of the heartbeat.
 	Beats Beats
 
@@ -109,21 +129,18 @@ func (o Options) withDefaults() Options {
 	if o.IdleInterval <= 0 {
 		o.IdleInterval = DefaultIdleInterval
 	}
-	if o.Agrees == nil {
-		o.Agrees = func() bool { return true }
-	}
 	o.Beats = o.Beats.withDefaults()
 	if o.Clock == nil {
 		o.Clock = clockwork.NewRealClock()
 	}
-	if o.Now == nil {
-		o.Now = o.Clock.Now
+	if o.Server == nil {
+		o.Server = LocalTime(o.Clock.Now)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Problems == nil {
-		o.Problems = queue.NewProblems(o.Now, o.Log)
+		o.Problems = queue.NewProblems(o.Server.Now, o.Log)
 	}
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)

@@ -105,7 +105,7 @@ func (f *fetcher) untilDue() time.Duration {
 	if next.IsZero() {
 		return 1<<63 - 1
 	}
-	return max(next.Sub(f.options.Now()), time.Millisecond)
+	return max(next.Sub(f.options.Server.Now()), time.Millisecond)
 }
 
 // plan tells of a run that this process has planned, such as a retry: it is in

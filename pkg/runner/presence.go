@@ -50,7 +50,7 @@ func (p *presence) id() string {
 func (p *presence) register(ctx context.Context) error {
 	suffix := make([]byte, 3)
 	_, _ = rand.Read(suffix) // never fails
-	now := p.options.Now()
+	now := p.options.Server.Now()
 	names := make(map[string]int, len(p.handlers))
 	for name := range p.handlers {
 		names[name] = p.table.byName[name].limit
@@ -172,7 +172,7 @@ func (p *presence) declaration(now time.Time) (self fleet.Instance, busy bool) {
 	self = p.self.Measured(p.options.Parent)
 	self.InFlight, self.Draining = p.table.load(), p.draining.Load()
 	busy = self.InFlight > 0 || now.Before(p.busyUntil)
-	self.SeenAt = p.options.Now()
+	self.SeenAt = p.options.Server.Now()
 	self.ExpiresAt, self.EndsAt = self.SeenAt.Add(p.beats.expiry(busy)), time.Time{}
 	if busy {
 		self.EndsAt = self.SeenAt.Add(p.beats.patience())
@@ -255,7 +255,7 @@ func (p *presence) leave(ctx context.Context, abandoned bool) error {
 	p.mu.Lock()
 	self := p.self
 	p.mu.Unlock()
-	self.SeenAt, self.Problems = p.options.Now(), nil
+	self.SeenAt, self.Problems = p.options.Server.Now(), nil
 	self.ExpiresAt = self.SeenAt.Add(p.beats.Interval)
 	self.EndsAt = self.ExpiresAt
 	return p.options.Registry.Beat(ctx, self)

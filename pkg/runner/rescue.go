@@ -36,7 +36,7 @@ func (w *watch) rescue(ctx context.Context, dead fleet.Instance) (again time.Tim
 func (w *watch) release(ctx context.Context, dead fleet.Instance) (nothingLeft bool) {
 	span := dead.Span()
 	rescued, err := w.options.Store.Rescue(ctx, queue.RescueRequest{
-		Instance: dead.ID, Renewed: w.options.Now().Add(-span - max(span, w.presence.beats.Confirm)),
+		Instance: dead.ID, Renewed: w.options.Server.Now().Add(-span - max(span, w.presence.beats.Confirm)),
 	})
 	if rescued.Due > 0 {
 		w.tell(ctx, dead, rescued.Due)

@@ -52,12 +52,9 @@ func (k *timekeeper) measureSoon() { notify(k.kicks) }
 
 // measure asks the server for its time.
 func (k *timekeeper) measure(ctx context.Context) {
-	if k.options.Measure == nil {
-		return
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, k.presence.beats.Timeout(), errBeatTimeout)
 	defer cancel()
-	if err := k.options.Measure(ctx); err != nil {
+	if err := k.options.Server.Measure(ctx); err != nil {
 		k.options.Log.DebugContext(ctx, "the server's time was not measured", slog.Any("error", err))
 	}
 	k.compare()
@@ -66,10 +63,7 @@ func (k *timekeeper) measure(ctx context.Context) {
 // compare notices that the server's time was corrected. Own locks are then
 // written anew at once, because they were stamped by the time before.
 func (k *timekeeper) compare() {
-	if k.options.Measure == nil {
-		return
-	}
-	local, server := k.options.Clock.Now(), k.options.Now()
+	local, server := k.options.Clock.Now(), k.options.Server.Now()
 	k.mu.Lock()
 	step := server.Sub(k.server) - local.Sub(k.local)
 	moved := !k.local.IsZero() && step.Abs() > clockStep
@@ -88,7 +82,7 @@ func (k *timekeeper) compare() {
 // mayLease tells why nothing may be leased now; nil = nothing is in the way.
 // expired says that it is about locks that are too old.
 func (k *timekeeper) mayLease(expired bool) error {
-	if !k.options.Agrees() {
+	if !k.options.Server.Agrees() {
 		return errClockInDoubt
 	}
 	k.compare()

@@ -105,7 +105,7 @@ func (w *watch) read(ctx context.Context) ([]fleet.Instance, error) {
 
 // judge tells who is dead, and when to look again.
 func (w *watch) judge(instances []fleet.Instance) (dead []fleet.Instance, next time.Time) {
-	now, server, self := w.options.Clock.Now(), w.options.Now(), w.presence.id()
+	now, server, self := w.options.Clock.Now(), w.options.Server.Now(), w.presence.id()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	next = now.Add(w.calmly(now))
@@ -164,7 +164,7 @@ func (w *watch) ownCall(err error, took time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil && !errors.Is(err, context.Canceled) || took > w.presence.beats.slow() {
-		w.trouble = w.options.Now()
+		w.trouble = w.options.Server.Now()
 		clear(w.suspects)
 	}
 }

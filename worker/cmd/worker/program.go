@@ -125,7 +125,7 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	})
 	registry := mongofleet.New(db, clock.Now)
 	options := runner.Options{
-		Store: store, Settings: store, Registry: patient{registry, p.log}, Now: clock.Now,
+		Store: store, Settings: store, Registry: patient{registry, p.log}, Server: clock, Problems: problems, Beats: p.cfg.Beats.Runner(),
 		Handlers: p.handlers(client, clock, store),
 		Slots:    p.cfg.Slots, PerName: p.cfg.PerName, PollInterval: time.Duration(p.cfg.PollInterval), IdleInterval: p.cfg.IdleInterval,
 		Host: host, PID: os.Getpid(), Version: version.Version, Parent: p.child.Status, Log: p.log, Metrics: runner.NewMetrics(p.metrics),

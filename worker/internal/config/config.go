@@ -34,6 +34,7 @@ type Config struct {
 	PerName         int           `env:"WORKER_JOB_CONCURRENCY" envAlias:"AGENDA_DEFAULT_CONCURRENCY" envDefault:"5" help:"handlers of one job name that run at once in one process, unless the job says otherwise" unit:"handlers" example:"10"`
 	PollInterval    Interval      `env:"WORKER_POLL_INTERVAL" envAlias:"AGENDA_PROCESS_EVERY" envDefault:"5s" help:"longest time between looks at the queue while wake-ups by Redis cannot arrive" unit:"ms, s, m or h" example:"2s"`
 	IdleInterval    time.Duration `env:"WORKER_IDLE_INTERVAL" envDefault:"15s" help:"longest time between looks while they can; jobs that Node enqueues are found by these" example:"30s"`
+	Beats           Beats
 	ShutdownTimeout time.Duration `env:"WORKER_SHUTDOWN_TIMEOUT" envDefault:"30s" help:"how long running jobs may take to finish after SIGTERM before they are cancelled and handed back" example:"2m"`
 
 	Collection   string        `env:"AGENDA_COLLECTION_NAME" envDefault:"agendaJobs" help:"collection of the jobs, shared with Node's Agenda" example:"etrainerJobs"`
@@ -77,6 +78,7 @@ func (c Config) Validate() error {
 		atLeast("WORKER_JOB_CONCURRENCY", c.PerName, 1),
 		lasts("WORKER_POLL_INTERVAL", time.Duration(c.PollInterval), 100*time.Millisecond),
 		lasts("WORKER_IDLE_INTERVAL", c.IdleInterval, 100*time.Millisecond),
+		c.Beats.Validate(),
 		lasts("WORKER_SHUTDOWN_TIMEOUT", c.ShutdownTimeout, time.Second),
 		lasts("RUN_RETENTION", c.RunRetention, time.Hour),
 		c.checkJobRetention(),

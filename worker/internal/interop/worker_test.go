@@ -107,7 +107,7 @@ func startWorker(t *testing.T, db *mongo.Database, kinds ...kind) *worker {
 // Redis that would wake the worker.
 func workerOptions(store *mongoqueue.Store, db *mongo.Database) runner.Options {
 	return runner.Options{
-		Store: store, Settings: store, Registry: mongofleet.New(db, store.Now), Now: store.Now,
+		Store: store, Settings: store, Registry: mongofleet.New(db, store.Now), Server: runner.LocalTime(store.Now),
 		PollInterval: 500 * time.Millisecond, Host: "interop", PID: os.Getpid(), Version: "test",
 	}
 }

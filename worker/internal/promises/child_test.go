@@ -90,7 +90,7 @@ func beChild(role string) error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	r := runner.New(runner.Options{
-		Store: store, Settings: store, Registry: mongofleet.New(db, time.Now), Now: time.Now,
+		Store: store, Settings: store, Registry: mongofleet.New(db, time.Now), Server: runner.LocalTime(time.Now),
 		Handlers: []runner.Handler{handle(step), handle(tick)},
 		PerName:  20, PollInterval: 200 * time.Millisecond, Host: "child", PID: os.Getpid(), Log: log,
 	})

@@ -78,7 +78,7 @@ func beChild(text string) error {
 	}
 	one := &oneJob{name: handler.Definition().Name, tick: o.Now, ended: make(chan queue.Ending, 1)}
 	r := runner.New(runner.Options{
-		Store: one, Settings: noSettings{}, Registry: alone{}, Now: time.Now, Handlers: []runner.Handler{handler},
+		Store: one, Settings: noSettings{}, Registry: alone{}, Server: runner.LocalTime(time.Now), Handlers: []runner.Handler{handler},
 		Host: "scale", PID: os.Getpid(),
 	})
 	ctx := context.Background()

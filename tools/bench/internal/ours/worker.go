@@ -56,7 +56,7 @@ func NewStore(ctx context.Context, db *engine.Database) (*mongoqueue.Store, erro
 func New(db *engine.Database, store *mongoqueue.Store, o Options) (*Worker, error) {
 	w := &Worker{recorded: &recorded{Consumer: store, changed: make(chan struct{}, 1)}}
 	options := runner.Options{
-		Store: w.recorded, Settings: store, Registry: mongofleet.New(db.Database(), db.Clock.Now), Now: db.Clock.Now,
+		Store: w.recorded, Settings: store, Registry: mongofleet.New(db.Database(), db.Clock.Now), Server: db.Clock,
 		Handlers: append([]runner.Handler{o.Handler}, o.Others...), Slots: o.Slots, PerName: o.PerName,
 		Host: "bench", PID: os.Getpid(), Version: "bench", Log: o.Log,
 	}

@@ -98,11 +98,12 @@ func (w *program) assemble(client *mongodb.Client, wakes *redis.Client) *lifecyc
 	clock := mongodb.NewServerClock(client, w.log)
 	w.clock.Store(clock)
 	db := client.Database()
-	store := newStore(mongoqueue.New(db, mongoqueue.Options{Now: clock.Now, Log: w.log}), w.history, w.traps)
+	problems := queue.NewProblems(clock.Now, w.log)
+	store := newStore(mongoqueue.New(db, mongoqueue.Options{Now: clock.Now, Log: w.log, Problems: problems}), w.history, w.traps)
 	subscriber := rediswake.NewSubscriber(wakes, client.Namespace(), w.log)
 	handler := &handler{log: w.history, traps: w.traps, holder: w.holder}
 	options := runner.Options{
-		Store: store, Settings: store, Now: clock.Now,
+		Store: store, Settings: store, Server: clock, Problems: problems,
 		Registry:   patient{&registry{mongofleet.New(db, clock.Now), w.history, w.traps}, w.log},
 		Subscriber: subscriber, Publisher: rediswake.NewPublisher(wakes, client.Namespace()),
 		PollInterval: time.Second, IdleInterval: 3 * time.Second, Host: "chaos", PID: os.Getpid(), Log: w.log,

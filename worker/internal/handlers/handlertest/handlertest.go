@@ -62,7 +62,7 @@ func RunCancelled(t *testing.T, db *mongo.Database, build func(cancel func(conte
 	}
 	id = receipts[0].Job.ID
 	worker := runner.New(runner.Options{
-		Store: store, Settings: store, Registry: mongofleet.New(db, store.Now), Now: store.Now, Host: "test",
+		Store: store, Settings: store, Registry: mongofleet.New(db, store.Now), Server: runner.LocalTime(store.Now), Host: "test",
 		Handlers: []runner.Handler{handler}, Subscriber: signals, PollInterval: 200 * time.Millisecond,
 	})
 	if err := worker.Start(t.Context()); err != nil {
