@@ -12,7 +12,7 @@ import (
 // and a set of figures that cannot work is refused by the one that is wrong.
 func TestBeats(t *testing.T) {
 	t.Parallel()
-	cfg, err := load(nil)
+	cfg, err := load(map[string]string{})
 	want := runner.Beats{Interval: runner.DefaultBeatInterval, Expiry: runner.DefaultBeatExpiry, Confirm: runner.DefaultBeatConfirm}
 	if err != nil || cfg.Beats.Runner() != want {
 		t.Errorf("the defaults are %+v, %v; want %+v", cfg.Beats, err, want)
