@@ -23,8 +23,8 @@ func TestBeats(t *testing.T) {
 	}
 	for variable, value := range map[string]string{
 		"WORKER_BEAT_INTERVAL": "31s",
-		"WORKER_BEAT_EXPIRY":   "3999ms", // less than two intervals
-		"WORKER_BEAT_CONFIRM":  "4999ms", // a heartbeat may still be on its way
+		"WORKER_BEAT_EXPIRY":   "3s", // less than two intervals
+		"WORKER_BEAT_CONFIRM":  "4s", // a heartbeat may still be on its way
 	} {
 		_, err := load(map[string]string{variable: value})
 		if err == nil || !strings.Contains(err.Error(), variable) || !strings.Contains(err.Error(), value) {
