@@ -272,10 +272,24 @@ func (s *Store) noteMisses(ctx context.Context, search *search, leases []*queue.
 		claimed[lease.Job.ID] = true
 	}
 	for _, c := range search.candidates {
-		if s.leftOut.missed(c.ID, !claimed[c.ID]) {
-			s.refuseJob(ctx, c.ID, c.Name, "lease this job", errNotClaimed)
+		switch {
+		case claimed[c.ID]:
+			s.leftOut.forget(c.ID)
+		case s.leftOut.missed(c):
+			s.leftOut.forget(c.ID)
+			if s.isUnchanged(ctx, c) {
+				s.refuseJob(ctx, c.ID, c.Name, "lease this job", errNotClaimed)
+			}
 		}
 	}
+}
+
+// isUnchanged reports that a job still stands as the search found it: no other
+// worker was faster, and yet no claim matched it.
+func (s *Store) isUnchanged(ctx context.Context, c candidate) bool {
+	var now job.Document
+	err := s.jobs.FindOne(ctx, bson.D{{Key: "_id", Value: c.ID}}, options.FindOne().SetProjection(candidateFields)).Decode(&now)
+	return err == nil && now.NextRunAt.Equal(c.NextRunAt) && now.LockedAt.Equal(c.LockedAt)
 }
 
 var errNotClaimed = errors.New("it was found due several times, and no claim matched it")

@@ -27,7 +27,14 @@ type leftOut struct {
 	mu     sync.Mutex
 	ids    map[string]leftOutID
 	typed  time.Time // until when only ObjectIds are asked for
-	misses map[bson.ObjectID]int
+	misses map[bson.ObjectID]miss
+}
+
+// miss counts how often in a row a job was found and not claimed, as long as it
+// stands as it was found first: a faster worker changes it.
+type miss struct {
+	times       int
+	due, locked time.Time
 }
 
 type leftOutID struct {
@@ -67,24 +74,28 @@ func (l *leftOut) now(now time.Time) (ids []any, only bson.D) {
 	return ids, only
 }
 
-// missed counts how often in a row a candidate was not claimed, and reports
-// that it was too often.
-func (l *leftOut) missed(id bson.ObjectID, missed bool) bool {
+// missed counts that a candidate was not claimed, and reports that it was too
+// often.
+func (l *leftOut) missed(c candidate) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !missed {
-		delete(l.misses, id)
-		return false
-	}
 	if l.misses == nil || len(l.misses) > maxLeftOut {
-		l.misses = map[bson.ObjectID]int{}
+		l.misses = map[bson.ObjectID]miss{}
 	}
-	l.misses[id]++
-	if l.misses[id] < maxMisses {
-		return false
+	m := l.misses[c.ID]
+	if !m.due.Equal(c.NextRunAt) || !m.locked.Equal(c.LockedAt) {
+		m = miss{due: c.NextRunAt, locked: c.LockedAt}
 	}
+	m.times++
+	l.misses[c.ID] = m
+	return m.times >= maxMisses
+}
+
+// forget ends the count of a candidate.
+func (l *leftOut) forget(id bson.ObjectID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	delete(l.misses, id)
-	return true
 }
 
 // leaveOut takes a document that cannot be used out of the next searches, and

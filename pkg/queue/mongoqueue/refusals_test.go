@@ -296,3 +296,29 @@ func TestAReleaseAndARenewalThatAreRefusedCostNoOther(t *testing.T) {
 	}
 	c.reported(own[0])
 }
+
+// A recurring job that other workers take each time, just before the claim of
+// this one, is not left out: there is nothing wrong with it.
+func TestAJobThatOthersAreFasterToClaimIsNotLeftOut(t *testing.T) {
+	t.Parallel()
+	c := newCrossing(t)
+	_, err := c.peer.Arm(t.Context(), queue.Recurring{Name: "r", Repeat: schedule.Spec{Interval: "* * * * *"}})
+	c.must(err)
+	for range 7 {
+		c.clock.Advance(time.Minute)
+		var faster []*queue.Lease
+		c.before(1, "update", jobs, func() { faster = c.lease(c.peer, "worker@w2", "r", 1) })
+		if got := c.lease(c.store, "worker@w1", "r", 1); len(got) > 0 || len(faster) != 1 {
+			t.Fatalf("the store leased %d and its peer %d, want none and one", len(got), len(faster))
+		}
+		c.record(c.peer, job.Succeeded, faster...)
+	}
+	c.answer(nil)
+	c.clock.Advance(time.Minute)
+	if got := c.lease(c.store, "worker@w1", "r", 1); len(got) != 1 {
+		t.Errorf("it leases %d afterwards, want 1", len(got))
+	}
+	if problems := c.problems.List(); len(problems) > 0 {
+		t.Errorf("problems are reported: %v", problems)
+	}
+}
