@@ -1,7 +1,9 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -33,6 +35,9 @@ type SchedulerHealth struct {
 	IsStarted bool        `json:"isStarted"`
 	Stats     Stats       `json:"stats"`
 	Timestamp web.Instant `json:"timestamp"`
+	// Problems is how many documents of the queue cannot be used; 0 is left out.
+	// GET /api/system/jobs/stats lists them.
+	Problems int `json:"problems,omitempty"`
 }
 
 // allStats are the counts with those that the Node backend did not have.
@@ -50,14 +55,39 @@ type statsReply struct {
 	Timestamp web.Instant     `json:"timestamp"`
 	AsOf      web.Instant     `json:"asOf"`    // when the jobs were counted
 	AtLeast   bool            `json:"atLeast"` // there are more jobs than were counted
+	// Problems are the documents that live workers met and cannot use, oldest
+	// first, with what to do about each.
+	Problems []problem `json:"problems"`
+}
+
+// problem is a document that cannot be used.
+type problem struct {
+	Collection string      `json:"collection"`
+	ID         string      `json:"id"`
+	Name       *string     `json:"name"` // job name; nil = it is not known
+	Problem    string      `json:"problem"`
+	Fix        string      `json:"fix"`
+	Since      web.Instant `json:"since"`
+}
+
+func viewOf(p queue.Problem) problem {
+	v := problem{Collection: p.Collection, ID: p.ID, Problem: p.What, Fix: p.Fix, Since: web.Instant(p.Since)}
+	if p.Name != "" {
+		v.Name = &p.Name
+	}
+	return v
 }
 
 func (h *Handler) stats(c *gin.Context) error {
-	health, found, err := h.health(c.Request.Context())
+	health, problems, found, err := h.health(c.Request.Context())
 	if err != nil {
 		return err
 	}
 	counts := found.Value
+	shown := make([]problem, len(problems))
+	for i, each := range problems {
+		shown[i] = viewOf(each)
+	}
 	web.FromCache(c, found.Hit)
 	return web.JSON(c, http.StatusOK, statsReply{
 		Message: "Job statistics retrieved",
@@ -68,34 +98,58 @@ func (h *Handler) stats(c *gin.Context) error {
 		},
 		Timestamp: health.Timestamp,
 		AsOf:      web.Instant(counts.AsOf), AtLeast: counts.AtLeast,
+		Problems: shown,
 	})
 }
 
 // Health tells how the queue is doing.
 func (h *Handler) Health(ctx context.Context) (SchedulerHealth, error) {
-	health, _, err := h.health(ctx)
+	health, _, _, err := h.health(ctx)
 	return health, err
 }
 
-func (h *Handler) health(ctx context.Context) (SchedulerHealth, cache.Found[queue.Counts], error) {
+func (h *Handler) health(ctx context.Context) (SchedulerHealth, []queue.Problem, cache.Found[queue.Counts], error) {
 	found, err := h.counts(ctx)
 	if err != nil {
-		return SchedulerHealth{}, found, err
+		return SchedulerHealth{}, nil, found, err
 	}
 	instances, err := h.fleet.Instances(ctx)
 	if err != nil {
-		return SchedulerHealth{}, found, err
+		return SchedulerHealth{}, nil, found, err
 	}
 	counts, now := found.Value, h.store.Now()
+	workers := live(instances, now)
+	problems := problemsOf(workers)
 	return SchedulerHealth{
 		Status:    "healthy",
-		IsStarted: len(live(instances, now)) > 0,
+		IsStarted: len(workers) > 0,
 		Stats: Stats{
 			Total: counts.Total, Scheduled: counts.ByState[job.Scheduled], Running: counts.ByState[job.Running],
 			Completed: counts.ByState[job.Completed], Failed: counts.ByState[job.Failed],
 		},
 		Timestamp: web.Instant(now),
-	}, found, nil
+		Problems:  len(problems),
+	}, problems, found, nil
+}
+
+// problemsOf lists what workers cannot use, once each although every worker
+// meets it.
+func problemsOf(workers []fleet.Instance) []queue.Problem {
+	type key struct{ collection, id, what string }
+	first := map[key]queue.Problem{}
+	for _, worker := range workers {
+		for _, problem := range worker.Problems {
+			k := key{problem.Collection, problem.ID, problem.What}
+			if known, ok := first[k]; !ok || problem.Since.Before(known.Since) {
+				first[k] = problem
+			}
+		}
+	}
+	problems := slices.AppendSeq(make([]queue.Problem, 0, len(first)), maps.Values(first))
+	slices.SortFunc(problems, func(a, b queue.Problem) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Collection, b.Collection), cmp.Compare(a.ID, b.ID))
+	})
+	return problems
 }
 
 // live returns the workers that are alive.

@@ -123,7 +123,7 @@ func (p *program) assemble(client *mongodb.Client, clock *mongodb.ServerClock) *
 	store := mongoqueue.New(db, mongoqueue.Options{
 		Collection: p.cfg.Collection, Now: clock.Now, Zone: p.cfg.Zone(), RunRetention: p.cfg.RunRetention, Log: p.log, Problems: problems,
 	})
-	registry := mongofleet.New(db, clock.Now)
+	registry := mongofleet.New(db, clock.Now).Reporting(problems)
 	options := runner.Options{
 		Store: store, Settings: store, Registry: patient{registry, p.log}, Server: clock, Problems: problems, Beats: p.cfg.Beats.Runner(),
 		Handlers: p.handlers(client, clock, store),

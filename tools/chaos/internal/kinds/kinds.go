@@ -70,10 +70,15 @@ func All() []catalog.Job[Payload] {
 }
 
 // Once lists the names of the one-off jobs: those that are done at the end.
-func Once() []string {
+func Once() []string { return names(false) }
+
+// Recurring lists the others.
+func Recurring() []string { return names(true) }
+
+func names(recurring bool) []string {
 	var names []string
 	for _, kind := range All() {
-		if kind.Repeat.Interval == "" {
+		if (kind.Repeat.Interval != "") == recurring {
 			names = append(names, kind.Name)
 		}
 	}

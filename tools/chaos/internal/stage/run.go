@@ -72,15 +72,18 @@ func (s *Stage) calm() {
 	s.log.Write(history.Line{Event: history.Calm, For: calmWithin})
 }
 
-// settle waits until no job of ours is due or locked.
+// settle waits until no one-off job of ours is due or locked, and no recurring
+// one is locked since before: by a worker that died.
 func (s *Stage) settle(ctx context.Context, within time.Duration) bool {
 	now := time.Now()
+	once := bson.E{Key: "name", Value: bson.D{{Key: "$in", Value: kinds.Once()}}}
+	recurring := bson.E{Key: "name", Value: bson.D{{Key: "$in", Value: kinds.Recurring()}}}
 	open := bson.D{
-		{Key: "name", Value: bson.D{{Key: "$in", Value: kinds.Once()}}},
 		{Key: "_id", Value: bson.D{{Key: "$nin", Value: s.poisonIDs()}}},
 		{Key: "$or", Value: bson.A{
-			bson.D{{Key: "lockedAt", Value: bson.D{{Key: "$gt", Value: bson.DateTime(0)}}}},
-			bson.D{{Key: "nextRunAt", Value: bson.D{{Key: "$gt", Value: bson.DateTime(0)}, {Key: "$lt", Value: now.Add(soon)}}}},
+			bson.D{once, {Key: "lockedAt", Value: bson.D{{Key: "$gt", Value: bson.DateTime(0)}}}},
+			bson.D{once, {Key: "nextRunAt", Value: bson.D{{Key: "$gt", Value: bson.DateTime(0)}, {Key: "$lt", Value: now.Add(soon)}}}},
+			bson.D{recurring, {Key: "lockedAt", Value: bson.D{{Key: "$gt", Value: bson.DateTime(0)}, {Key: "$lt", Value: now}}}},
 		}},
 	}
 	return until(ctx, settleLook, within, func() bool {
