@@ -13,7 +13,7 @@ const (
 	// no place. It doubles up to lastPlacePause; the end of an own run comes
 	// before it.
 	firstPlacePause = 100 * time.Millisecond
-	lastPlacePause  = 5 * time.Second
+	lastPlacePause  = 2 * time.Second
 	// reconcileEvery is how often the places that are taken are compared with
 	// the jobs that run, while a name with due jobs has none.
 	reconcileEvery = 10 * time.Second

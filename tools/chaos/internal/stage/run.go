@@ -100,7 +100,7 @@ func (s *Stage) probe(ctx context.Context) {
 	for i, name := range kinds.Once() {
 		n, p := 1, kinds.Payload{}
 		if name == kinds.Limited.Name {
-			n, p.WaitMS = 4*kinds.Limit, 1000
+			n, p.WaitMS = 3*kinds.Limit, 2000
 		}
 		for j := range n {
 			p.Key = fmt.Sprintf("probe-%d-%d", i, j)
