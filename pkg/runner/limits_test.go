@@ -193,11 +193,12 @@ func TestJobsOverTheirLimitAreNotHammered(t *testing.T) {
 }
 
 // pollless is a clock on which polls never come: what happens has another
-// cause.
+// cause. Polls are the timers of whole seconds; heartbeats, and the pauses
+// after failures, are not.
 type pollless struct{ clockwork.Clock }
 
 func (c pollless) NewTimer(d time.Duration) clockwork.Timer {
-	if d >= 500*time.Millisecond {
+	if d >= time.Second && d%time.Second == 0 {
 		d = time.Hour
 	}
 	return c.Clock.NewTimer(d)
