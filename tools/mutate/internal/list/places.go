@@ -36,7 +36,7 @@ var places = []mutation.Mutation{
 	},
 	{
 		Name: "places-missing", Removes: "Reconcile adds no place for a run that began before the limit.",
-		In: store, Edits: edit("Store.rightPlaces", `right = append(right, place{Token: bson.NewObjectIDFromTimestamp(now), Holder: holder})`, ``),
+		In: store, Edits: edit("Store.rightPlaces", `right = append(right, place{Token: bson.NewObjectIDFromTimestamp(now.Add(-freshPlace)), Holder: holder})`, ``),
 		Tests: port("a limit counts the runs that began before it was set"),
 	},
 	{
