@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -102,50 +103,40 @@ func repository() (string, error) {
 
 func try(ctx context.Context, root string, mutations []mutation.Mutation, at int) (err error) {
 	began := time.Now()
-	copies := make([]*trial.Copy, at)
-	defer func() {
-		for _, c := range copies {
-			if c != nil {
-				err = errors.Join(err, c.Remove())
-			}
-		}
-	}()
-	for i := range copies {
-		if copies[i], err = trial.NewCopy(root); err != nil {
-			return err
-		}
+	bench, err := trial.NewBench(root)
+	if err != nil {
+		return err
 	}
-	if err := copies[0].Check(ctx, mutations); err != nil {
+	defer func() { err = errors.Join(err, bench.Remove()) }()
+	if err := bench.Check(ctx, mutations); err != nil {
 		return err
 	}
 	fmt.Printf("without a mutation all tests pass (%s)\n", time.Since(began).Round(time.Second))
-	results := inParallel(ctx, copies, mutations)
+	results := inParallel(ctx, bench, mutations, at)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	// What failed must have failed for the mutation, and not for an engine that
 	// went away meanwhile.
-	if err := copies[0].Check(ctx, mutations[len(mutations)-1:]); err != nil {
-		return fmt.Errorf("after the last mutation was taken back: %w", err)
+	if err := bench.Check(ctx, mutations[len(mutations)-1:]); err != nil {
+		return fmt.Errorf("after the last mutation: %w", err)
 	}
 	return report(os.Stdout, results, time.Since(began))
 }
 
-// inParallel tries the mutations, one at a time in each copy, and returns the
-// results in their order.
-func inParallel(ctx context.Context, copies []*trial.Copy, mutations []mutation.Mutation) []trial.Result {
+// inParallel tries the mutations, some at a time, and returns the results in
+// their order.
+func inParallel(ctx context.Context, bench *trial.Bench, mutations []mutation.Mutation, at int) []trial.Result {
 	results := make([]trial.Result, len(mutations))
 	next := make(chan int)
-	done := make(chan struct{})
-	for _, c := range copies {
-		c.Learn(copies[0])
-		go func() {
-			defer func() { done <- struct{}{} }()
+	var trying sync.WaitGroup
+	for range at {
+		trying.Go(func() {
 			for i := range next {
-				results[i] = c.Try(ctx, mutations[i])
+				results[i] = bench.Try(ctx, mutations[i])
 				printLine(os.Stdout, results[i])
 			}
-		}()
+		})
 	}
 	for i := range mutations {
 		if ctx.Err() == nil {
@@ -153,8 +144,6 @@ func inParallel(ctx context.Context, copies []*trial.Copy, mutations []mutation.
 		}
 	}
 	close(next)
-	for range copies {
-		<-done
-	}
+	trying.Wait()
 	return results
 }

@@ -6,6 +6,26 @@ import "github.com/etrainer/backend/tools/mutate/internal/mutation"
 // beside a refused document pays for it.
 var durability = []mutation.Mutation{
 	{
+		Name: "majority", Removes: "The queue writes with the write concern of its client.",
+		In: store, Edits: edit("New", `W: "majority", Journal: &journal`, `W: 1, Journal: &journal`),
+		Tests: port("twenty unique callers make one job"),
+	},
+	{
+		Name: "journal", Removes: "The queue does not wait for the journal.",
+		In: store, Edits: edit("New", `journal := true`, `journal := false`),
+		Tests: port("twenty unique callers make one job"),
+	},
+	{
+		Name: "majority-client", Removes: "A client's writes wait for one server.",
+		In: database, Edits: edit("Options.driver", `W: writeconcern.WCMajority`, `W: 1`),
+		Tests: []string{"TestWritesAreForAMajorityAndReadsFromThePrimary"},
+	},
+	{
+		Name: "majority-tick", Removes: "A tick of its own that no majority has counts as created.",
+		In: store, Edits: edit("Store.spawn", `err != nil && !isOnlyDuplicate(err)`, `err != nil && mongo.IsTimeout(err)`),
+		Tests: []string{"TestATickThatNoMajorityHasIsNotStarted"},
+	},
+	{
 		Name: "majority-insert", Removes: "An insert that no majority has is acknowledged.",
 		In: store, Edits: edit("Store.insert", `!errors.As(err, &partial) || partial.WriteConcernError != nil`, `!errors.As(err, &partial)`),
 		Tests: []string{"TestADuplicateThatNoMajorityHasIsNotAcknowledged", "TestAWriteThatNoMajorityHasIsNotAcknowledged"},

@@ -50,4 +50,14 @@ var fairness = []mutation.Mutation{
 		In: store, Edits: edit("Store.readBack", `s.handBack(ctx, excess)`, ``),
 		Tests: port("a batch is bounded in bytes"),
 	},
+	{
+		Name: "fewest-first", Removes: "A free slot goes to whichever name has the earliest job.",
+		In: worker, Edits: edit("lane.goesBefore", `l.running != other.running`, `false`),
+		Tests: []string{"TestFreeSlotGoesToTheNameWithTheFewestRunning"},
+	},
+	{
+		Name: "others-first", Removes: "A name that has its share of the slots is not searched for after the others.",
+		In: worker, Edits: edit("fetcher.search", `if f.table.contested() {`, `if false {`),
+		Tests: []string{"TestNameThatTakesEverySlotShares"},
+	},
 }

@@ -45,4 +45,9 @@ var places = []mutation.Mutation{
 			`_ = still; _, err = s.settings.UpdateOne(ctx, bson.D{{Key: "_id", Value: name}},`),
 		Tests: []string{"TestReconcileKeepsAPlaceThatIsTakenMeanwhile"},
 	},
+	{
+		Name: "places-counted", Removes: "Runs that began before the limit are not counted.",
+		In: worker, Edits: edit("places.ready", `known := p.table.placed(name) && !l.reconciledAt.IsZero()`, `known := true`),
+		Tests: []string{"TestLimitCountsWhatRunsAlready"},
+	},
 }
