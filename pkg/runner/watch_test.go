@@ -191,21 +191,29 @@ func TestHandlersOfAWorkerThatIsNotHeardAreTold(t *testing.T) {
 	clock.run(t)
 }
 
+// doubtful is a server's clock that is in doubt until it agrees.
+type doubtful struct {
+	runner.LocalTime
+	agrees atomic.Bool
+}
+
+func (d *doubtful) Agrees() bool { return d.agrees.Load() }
+
 // While nobody knows what time it is at the server, nothing is leased.
 func TestNothingIsLeasedByAClockInDoubt(t *testing.T) {
 	t.Parallel()
 	clock := newStill()
 	b := onDatabase(t, mongotest.Database(t), clock.Now)
-	var agrees atomic.Bool
+	server := &doubtful{LocalTime: clock.Now}
 	o := b.options(noop("a"))
-	o.Clock, o.Agrees = clock, agrees.Load
+	o.Clock, o.Server = clock, server
 	b.start(o)
 	id := b.enqueue("a", nil)
 	clock.march(t, 5*time.Second)
 	if document := b.get(id); !document.LockedAt.IsZero() || !document.LastRunAt.IsZero() {
 		t.Error("a job was leased by a clock in doubt")
 	}
-	agrees.Store(true)
+	server.agrees.Store(true)
 	clock.run(t)
 	b.ended(id)
 }
@@ -225,7 +233,7 @@ func TestNoLockExpiresByACorrectionOfTheClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := b.options(noop("a"))
-	o.Clock, o.Measure = clock, func(context.Context) error { return nil }
+	o.Clock = clock
 	b.start(o)
 	clock.march(t, 90*time.Second)
 	corrected.Store(int64(queue.DefaultLockLifetime / 2))

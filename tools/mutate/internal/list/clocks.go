@@ -27,7 +27,7 @@ var clocks = []mutation.Mutation{
 	},
 	{
 		Name: "clock-lease", Removes: "Jobs are leased by a clock in doubt.",
-		In: worker, Edits: edit("timekeeper.mayLease", `!k.options.Agrees()`, `false`),
+		In: worker, Edits: edit("timekeeper.mayLease", `!k.options.Server.Agrees()`, `false`),
 		Tests: []string{"TestNothingIsLeasedByAClockInDoubt"},
 	},
 	{

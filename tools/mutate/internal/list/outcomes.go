@@ -13,7 +13,7 @@ var outcomes = []mutation.Mutation{
 	{
 		Name: "exclusion-renew", Removes: "Leases are renewed while their outcomes are recorded.",
 		In: worker, Edits: edit("keeper.renewGroup", `k.fence.Lock() defer k.fence.Unlock()`, ``),
-		Tests: []string{"TestRecordAndRenewExcludeEachOther"},
+		Tests: []string{"TestOutcomesWaitForARenewal"},
 	},
 	{
 		Name: "exclusion-recorded", Removes: "A lease whose outcome was recorded meanwhile is renewed, and found lost.",

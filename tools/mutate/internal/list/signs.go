@@ -32,7 +32,7 @@ var signs = []mutation.Mutation{
 	},
 	{
 		Name: "suspicion-renewed", Removes: "Leases that are renewed are no sign of life.",
-		In: worker, Edits: edit("watch.release", `w.options.Now().Add(-span - max(span, w.presence.beats.Confirm))`, `time.Time{}.Add(0 * span)`),
+		In: worker, Edits: edit("watch.release", `w.options.Server.Now().Add(-span - max(span, w.presence.beats.Confirm))`, `time.Time{}.Add(0 * span)`),
 		Tests: []string{"TestAPeerThatRenewsItsLeasesIsSpared"},
 	},
 	{
