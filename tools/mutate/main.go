@@ -103,7 +103,7 @@ func repository() (string, error) {
 
 func try(ctx context.Context, root string, mutations []mutation.Mutation, at int) (err error) {
 	began := time.Now()
-	bench, err := trial.NewBench(root)
+	bench, err := trial.NewBench(ctx, root, mutations)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func try(ctx context.Context, root string, mutations []mutation.Mutation, at int
 	if err := bench.Check(ctx, mutations); err != nil {
 		return err
 	}
-	fmt.Printf("without a mutation all tests pass (%s)\n", time.Since(began).Round(time.Second))
+	fmt.Printf("%d mutations; without one all tests pass (%s)\n", len(mutations), time.Since(began).Round(time.Second))
 	results := inParallel(ctx, bench, mutations, at)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

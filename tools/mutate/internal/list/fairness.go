@@ -16,7 +16,7 @@ var fairness = []mutation.Mutation{
 	},
 	{
 		Name: "search-again", Removes: "One look has to do.",
-		In: store, Edits: edit("maxLooks", `20`, `1`),
+		In: store, Edits: edit("Store.gather", `range maxLooks`, `range 1`),
 		Tests: port("a backlog of one name hides no other"),
 	},
 	{

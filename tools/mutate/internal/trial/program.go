@@ -3,28 +3,38 @@ package trial
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/etrainer/backend/tools/mutate/internal/mutation"
 )
 
-// build makes the test program of a package, with changed files in place of
-// those of the repository. Without debugging information it is linked in half
-// the time.
-func (b *Bench) build(ctx context.Context, name, folder string, changed map[string][]byte) (program string, output []byte, err error) {
-	dir := filepath.Join(b.dir, name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", nil, err
-	}
-	overlay, err := writeOverlay(dir, changed)
+// build makes the test program of a package with its mutations. Without debugging
+// information it is linked in half the time.
+func (b *Bench) build(ctx context.Context, folder string, mutations []mutation.Mutation) error {
+	files, err := mutation.Metamutant(b.root, folder, mutations)
 	if err != nil {
-		return "", nil, err
+		return err
 	}
-	program = filepath.Join(dir, "tests")
-	output, err = b.command(ctx, folder, "go", "test", "-c", "-ldflags=-s -w", "-overlay="+overlay, "-o", program, ".").CombinedOutput()
-	return program, output, err
+	dir := filepath.Join(b.dir, strings.ReplaceAll(folder, "/", "-"))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	overlay, err := writeOverlay(dir, files)
+	if err != nil {
+		return err
+	}
+	b.programs[folder] = filepath.Join(dir, "tests")
+	output, err := b.command(ctx, folder, "go", "test", "-c", "-ldflags=-s -w", "-overlay="+overlay, "-o", b.programs[folder], ".").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, output)
+	}
+	return nil
 }
 
 // writeOverlay writes changed files, and which files they stand for.
@@ -46,11 +56,13 @@ func writeOverlay(dir string, changed map[string][]byte) (path string, err error
 	return path, os.WriteFile(path, text, 0o644)
 }
 
-func (b *Bench) run(ctx context.Context, folder, program string, tests []string, limit time.Duration) ([]byte, error) {
+// run runs tests of a package with a mutation; "" = with none.
+func (b *Bench) run(ctx context.Context, folder, mutant string, tests []string, limit time.Duration) ([]byte, error) {
 	// The tests end themselves at the limit; one that cannot even do that is killed.
 	ctx, cancel := context.WithTimeout(ctx, limit+30*time.Second)
 	defer cancel()
-	cmd := b.command(ctx, folder, program, "-test.v", "-test.run="+pattern(tests), "-test.timeout="+limit.String())
+	cmd := b.command(ctx, folder, b.programs[folder], "-test.v", "-test.run="+pattern(tests), "-test.timeout="+limit.String())
+	cmd.Env = append(cmd.Env, mutation.Variable+"="+mutant)
 	cmd.WaitDelay = 10 * time.Second // children may hold its output
 	return cmd.CombinedOutput()
 }

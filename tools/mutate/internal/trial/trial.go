@@ -1,14 +1,14 @@
-// Package trial tries mutations: it builds the test program of a package with one
-// mechanism taken out, and runs the tests that must notice. Nothing in the
+// Package trial tries mutations: it builds the test program of a package with all
+// its mutations, and runs for each the tests that must notice. Nothing in the
 // repository is changed: the compiler gets other files in place of the mutated
 // ones ("go help build" calls it an overlay), and takes the rest from its cache.
 package trial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -28,9 +28,8 @@ const (
 	// Late: no named test failed within its time. Waiting for ever is no way to
 	// notice: on a busy machine it cannot be told from a slow test.
 	Late Verdict = "TOO LATE"
-	// NotTried: it does not apply, does not build, or the tests ended without
-	// a verdict.
-	NotTried Verdict = "NOT TRIED"
+	// NoVerdict: the test program ended, and no named test had failed.
+	NoVerdict Verdict = "NO VERDICT"
 )
 
 // Result is the end of one trial.
@@ -39,7 +38,7 @@ type Result struct {
 	Verdict  Verdict
 	By       []string // the tests that failed
 	Took     time.Duration
-	Said     string // what the tests printed, or why there was no trial
+	Said     string // what the tests printed
 }
 
 const (
@@ -52,44 +51,53 @@ const (
 	start = 40 * time.Second
 )
 
-// Bench is where mutations are tried. It is safe for concurrent use once Check
-// has returned.
+// Bench is where mutations are tried: a test program for each package that has
+// mutations. Try is safe for concurrent use.
 type Bench struct {
-	root   string // of the repository
-	dir    string // for what is built
-	normal map[string]time.Duration
+	root     string                   // of the repository
+	dir      string                   // for what is built
+	programs map[string]string        // by package
+	normal   map[string]time.Duration // by package and test
 }
 
-// NewBench returns a bench for the repository at root.
-func NewBench(root string) (*Bench, error) {
+// NewBench builds the test programs for mutations. Nothing in the repository at
+// root is changed.
+func NewBench(ctx context.Context, root string, mutations []mutation.Mutation) (*Bench, error) {
 	dir, err := os.MkdirTemp("", "mutate-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the test programs: %w", err)
 	}
-	return &Bench{root: root, dir: dir, normal: map[string]time.Duration{}}, nil
+	b := &Bench{root: root, dir: dir, programs: map[string]string{}, normal: map[string]time.Duration{}}
+	for folder, some := range byPackage(mutations) {
+		if err := b.build(ctx, folder, some); err != nil {
+			return nil, errors.Join(fmt.Errorf("build the tests of %s with their mutations: %w", folder, err), b.Remove())
+		}
+	}
+	return b, nil
+}
+
+func byPackage(mutations []mutation.Mutation) map[string][]mutation.Mutation {
+	in := map[string][]mutation.Mutation{}
+	for _, m := range mutations {
+		in[m.In] = append(in[m.In], m)
+	}
+	return in
 }
 
 // Remove removes what was built.
 func (b *Bench) Remove() error { return os.RemoveAll(b.dir) }
 
-// Check runs the tests of all mutations on the code as it is: they must pass,
-// and none may be skipped, or their failure would say nothing. It learns how
-// long they take.
+// Check runs the tests of mutations without any: they must pass, and none may be
+// skipped, or their failure would say nothing. It learns how long they take.
 func (b *Bench) Check(ctx context.Context, mutations []mutation.Mutation) error {
-	byPackage := map[string][]string{}
-	for _, m := range mutations {
-		for _, test := range m.Tests {
-			if !slices.Contains(byPackage[m.Package()], test) {
-				byPackage[m.Package()] = append(byPackage[m.Package()], test)
-			}
+	for folder, some := range byPackage(mutations) {
+		var tests []string
+		for _, m := range some {
+			tests = append(tests, m.Tests...)
 		}
-	}
-	for folder, tests := range byPackage {
-		program, output, err := b.build(ctx, "unchanged", folder, nil)
-		if err != nil {
-			return fmt.Errorf("the tests of %s do not build: %w\n%s", folder, err, output)
-		}
-		output, failure := b.run(ctx, folder, program, tests, 10*time.Minute)
+		slices.Sort(tests)
+		tests = slices.Compact(tests)
+		output, failure := b.run(ctx, folder, "", tests, 10*time.Minute)
 		got := readVerdicts(output)
 		for _, test := range tests {
 			took, passed := got.passed[printed(test)]
@@ -102,49 +110,35 @@ func (b *Bench) Check(ctx context.Context, mutations []mutation.Mutation) error 
 	return nil
 }
 
-// Try builds the tests of a mutation with it, and runs them.
+// Try runs the tests of a mutation with it.
 func (b *Bench) Try(ctx context.Context, m mutation.Mutation) Result {
 	began := time.Now()
-	result := Result{Mutation: m}
-	result.Verdict, result.By, result.Said = b.try(ctx, m)
-	result.Took = time.Since(began)
-	return result
-}
-
-func (b *Bench) try(ctx context.Context, m mutation.Mutation) (verdict Verdict, by []string, said string) {
-	changed, err := m.Apply(b.root)
-	if err != nil {
-		return NotTried, nil, err.Error()
-	}
-	defer func() { _ = os.RemoveAll(filepath.Join(b.dir, m.Name)) }() // Remove does it as well
-	program, output, err := b.build(ctx, m.Name, m.Package(), changed)
-	if err != nil {
-		return NotTried, nil, "it does not build, so no test was asked:\n" + err.Error() + "\n" + string(output)
-	}
-	output, err = b.run(ctx, m.Package(), program, m.Tests, b.limit(m))
+	output, err := b.run(ctx, m.In, m.Name, m.Tests, b.limit(m))
+	result := Result{Mutation: m, Said: string(output), Took: time.Since(began)}
 	got := readVerdicts(output)
 	for _, test := range m.Tests {
 		if got.failed[printed(test)] && !got.late {
-			by = append(by, test)
+			result.By = append(result.By, test)
 		}
 	}
 	switch {
-	case len(by) > 0:
-		return Killed, by, string(output)
+	case len(result.By) > 0:
+		result.Verdict = Killed
 	case got.late:
-		return Late, nil, string(output)
+		result.Verdict = Late
 	case err == nil:
-		return Survived, nil, string(output)
+		result.Verdict = Survived
 	default:
-		return NotTried, nil, "the tests ended without a verdict: " + err.Error() + "\n" + string(output)
+		result.Verdict, result.Said = NoVerdict, err.Error()+"\n"+result.Said
 	}
+	return result
 }
 
 // limit is how long the tests of a mutation may take.
 func (b *Bench) limit(m mutation.Mutation) time.Duration {
 	total := start
 	for _, test := range m.Tests {
-		total += slack * b.normal[m.Package()+" "+test]
+		total += slack * b.normal[m.In+" "+test]
 	}
 	return total
 }
