@@ -32,8 +32,13 @@ var durability = []mutation.Mutation{
 	},
 	{
 		Name: "majority-duplicate", Removes: "A document that is there already counts as stored by a majority.",
-		In: store, Edits: edit("isOnlyDuplicate", `partial.WriteConcernError != nil`, `false`),
-		Tests: []string{"TestADuplicateThatNoMajorityHasIsNotAcknowledged"},
+		In: store, Edits: edit("isOnlyDuplicate", `ok && one.WriteConcernError != nil`, `ok && one.WriteErrors == nil`),
+		Tests: []string{"TestATickThatNoMajorityHasIsNotStarted"},
+	},
+	{
+		Name: "majority-duplicate-group", Removes: "The same for a document that was sent with others before.",
+		In: store, Edits: edit("isOnlyDuplicate", `ok && bulk.WriteConcernError != nil`, `ok && bulk.WriteErrors == nil`),
+		Tests: []string{"TestGroupCommitSharesNoFault"},
 	},
 	{
 		Name: "majority-found", Removes: "An insert-only unique job that is found is acknowledged by a read.",
@@ -49,7 +54,7 @@ var durability = []mutation.Mutation{
 	{
 		Name: "majority-refusals", Removes: "A failed write concern beside a refused document is not seen.",
 		In: store, Edits: edit("refusedStatements", `partial.WriteConcernError != nil || `, ``),
-		Tests: []string{"TestADuplicateThatNoMajorityHasIsNotAcknowledged"},
+		Tests: []string{"TestARefusalHidesNoMissingMajority"},
 	},
 	{
 		Name: "refused-alone", Removes: "Endings of one statement of which one is refused are not sent again.",

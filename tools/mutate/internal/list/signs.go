@@ -41,8 +41,8 @@ var signs = []mutation.Mutation{
 		Tests: []string{"TestHandlersOfAWorkerThatIsNotHeardAreTold"},
 	},
 	{
-		Name: "dead-lose", Removes: "A worker that peers took for dead goes on with what it held.",
-		In: worker, Edits: edit("presence.rise", `p.keeper.loseAll()`, ``),
+		Name: "dead-name", Removes: "A worker that peers took for dead goes on under its former name.",
+		In: worker, Edits: edit("presence.rise", `if err := p.register(ctx); err != nil { return err }`, `_ = ctx`),
 		Tests: []string{"TestDeclaredDead"},
 	},
 	{
