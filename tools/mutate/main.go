@@ -6,7 +6,11 @@
 //	mutate [-list] [-at N] [name …]
 //
 // A name may be the beginning of several: "fence" tries all of the fence. The
-// program ends with 1 when a mutation survived or could not be tried.
+// program ends with 1 when a mutation survived, or could not be tried.
+//
+// A package is built once, with all of its mutations; the environment variable
+// MUTANT chooses one of them. So 151 mutations take MEASURED on two processors.
+// Where a test can only wait in vain, it waits for ten seconds (TEST_PATIENCE).
 package main
 
 import (

@@ -58,6 +58,6 @@ var fairness = []mutation.Mutation{
 	{
 		Name: "others-first", Removes: "A name that has its share of the slots is not searched for after the others.",
 		In: worker, Edits: edit("fetcher.search", `if f.table.contested() {`, `if false {`),
-		Tests: []string{"TestNameThatTakesEverySlotShares/slow"},
+		Tests: []string{"TestNameThatTakesEverySlotShares/one slot for slow"},
 	},
 }
