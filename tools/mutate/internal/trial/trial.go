@@ -98,11 +98,14 @@ func (b *Bench) Check(ctx context.Context, mutations []mutation.Mutation) error 
 		slices.Sort(tests)
 		tests = slices.Compact(tests)
 		output, failure := b.run(ctx, folder, "", tests, 10*time.Minute)
+		if failure != nil {
+			output = append(output, failure.Error()...)
+		}
 		got := readVerdicts(output)
 		for _, test := range tests {
 			took, passed := got.passed[printed(test)]
 			if !passed {
-				return fmt.Errorf("without a mutation the test %q of %s does not pass (%v), so its failure says nothing:\n%s", test, folder, failure, output)
+				return fmt.Errorf("without a mutation the test %q of %s does not pass, so its failure says nothing:\n%s", test, folder, output)
 			}
 			b.normal[folder+" "+test] = took
 		}
