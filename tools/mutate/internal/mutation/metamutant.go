@@ -33,7 +33,7 @@ func Metamutant(root, folder string, mutations []Mutation) (map[string][]byte, e
 		}
 	}
 	files := p.changed()
-	files[filepath.Join(p.dir, "mutant_under_test.go")] = fmt.Appendf(nil,
+	files[filepath.Join(p.dir, "mutant.go")] = fmt.Appendf(nil,
 		"package %s\n\nimport \"os\"\n\nvar %s = os.Getenv(%q)\n", p.name, chosen, Variable)
 	return files, nil
 }
