@@ -9,7 +9,7 @@ SHELL         := bash
 export GOWORK := off
 
 PRODUCT := api worker pkg migrations
-MODULES := $(PRODUCT) tools/dev tools/bench tools/chaos tools/deploy
+MODULES := $(PRODUCT) tools/dev tools/bench tools/chaos tools/deploy tools/mutate
 BIN     := $(CURDIR)/bin
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -169,6 +169,11 @@ test-interop: bin/dev build ## share one collection with Node's Agenda 5 and 6 (
 .PHONY: chaos
 chaos: bin/dev ## break everything around the queue and check its promises; ARGS="--seed 7" repeats one seed
 	tools/chaos/run $(ARGS)
+
+.PHONY: mutants
+mutants: bin/dev ## take one mechanism of the queue out at a time: a test must notice; ARGS=fence tries some
+	cd tools/mutate && go build -o "$(BIN)/mutate" .
+	bin/dev with-engines -- bin/mutate $(ARGS)
 
 .PHONY: bench
 bench: bin/dev build ## measure, beside Node's Agenda 5 and 6 (needs Node and npm)

@@ -144,6 +144,40 @@ func TestNameThatTakesEverySlotShares(t *testing.T) {
 	}
 }
 
+// The same of what is leased ahead: the earlier jobs of one name do not take every
+// slot.
+func TestWhatIsLeasedAheadSharesTheSlots(t *testing.T) {
+	t.Parallel()
+	b, g := newBench(t, nil), newGate()
+	var slow atomic.Bool
+	run := func(ctx context.Context, j noteJob) (any, error) {
+		if slow.Load() {
+			return g.run(ctx, j)
+		}
+		return nil, nil
+	}
+	o := b.options(handler("a", run, perName(2)), handler("b", run, perName(2)))
+	o.Slots = 2
+	b.start(o)
+	b.ended(b.enqueue("a", nil)) // both are quick, so that they are leased ahead
+	b.ended(b.enqueue("b", nil))
+	slow.Store(true)
+	var requests []queue.Request
+	for name, due := range map[string]time.Time{"a": time.Now().Add(-time.Minute), "b": time.Now().Add(-time.Second)} {
+		for range 3 {
+			requests = append(requests, queue.Request{Name: name, RunAt: due})
+		}
+	}
+	if _, err := b.client.EnqueueMany(t.Context(), requests...); err != nil {
+		t.Fatal(err)
+	}
+	first, second := receive(t, "the first start", g.started), receive(t, "the second start", g.started)
+	if first.Name == second.Name {
+		t.Errorf("two jobs of %s run, and none of the other name", first.Name)
+	}
+	close(g.letGo)
+}
+
 // A free slot goes to the name with the fewest running, and among equals to
 // the higher priority.
 func TestFreeSlotGoesToTheNameWithTheFewestRunning(t *testing.T) {

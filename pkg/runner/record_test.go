@@ -285,6 +285,38 @@ func TestRecordAndRenewExcludeEachOther(t *testing.T) {
 	}
 }
 
+// The same the other way round: an outcome that comes during a renewal waits for
+// its end, and carries the stamp that it wrote.
+func TestOutcomesWaitForARenewal(t *testing.T) {
+	t.Parallel()
+	b, g := newBench(t, nil), newGate()
+	var renewing atomic.Bool
+	var first sync.Once
+	o := b.options(handler("a", g.run))
+	o.Clock = hurried{clockwork.NewRealClock(), time.Now()} // leases are renewed with each beat
+	o.Beats = runner.Beats{Interval: 1000 * time.Hour}      // by the hurried clock no heartbeat arrives in time
+	o.Store = &faulty{
+		Consumer: b.store,
+		beforeRenew: func([]*queue.Lease) {
+			renewing.Store(true)
+			first.Do(func() { close(g.letGo) })
+			time.Sleep(time.Second) // the database is slow, and the run ends meanwhile
+			renewing.Store(false)
+		},
+		beforeRecord: func(context.Context, []queue.Ending) error {
+			if renewing.Load() {
+				t.Error("an outcome is recorded while its lease is renewed")
+			}
+			return nil
+		},
+	}
+	id := b.enqueue("a", nil)
+	b.start(o)
+	if run := b.ended(id); run.Outcome != job.Succeeded {
+		t.Errorf("the run is %s", run.Outcome)
+	}
+}
+
 // Stop ends within its grace though nothing can be stored, and says so; the
 // jobs run elsewhere.
 func TestStopWithoutADatabaseEndsInTime(t *testing.T) {

@@ -6,7 +6,11 @@
 //	mutate [-list] [-at N] [name …]
 //
 // A name may be the beginning of several: "fence" tries all of the fence. The
-// program ends with 1 when a mutation survived or could not be tried.
+// program ends with 1 when a mutation survived, or could not be tried.
+//
+// A package is built once, with all of its mutations; the environment variable
+// MUTANT chooses one of them. So 151 mutations take MEASURED on two processors.
+// Where a test can only wait in vain, it waits for ten seconds (TEST_PATIENCE).
 package main
 
 import (
@@ -19,6 +23,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -102,50 +107,40 @@ func repository() (string, error) {
 
 func try(ctx context.Context, root string, mutations []mutation.Mutation, at int) (err error) {
 	began := time.Now()
-	copies := make([]*trial.Copy, at)
-	defer func() {
-		for _, c := range copies {
-			if c != nil {
-				err = errors.Join(err, c.Remove())
-			}
-		}
-	}()
-	for i := range copies {
-		if copies[i], err = trial.NewCopy(root); err != nil {
-			return err
-		}
-	}
-	if err := copies[0].Check(ctx, mutations); err != nil {
+	bench, err := trial.NewBench(ctx, root, mutations)
+	if err != nil {
 		return err
 	}
-	fmt.Printf("without a mutation all tests pass (%s)\n", time.Since(began).Round(time.Second))
-	results := inParallel(ctx, copies, mutations)
+	defer func() { err = errors.Join(err, bench.Remove()) }()
+	if err := bench.Check(ctx, mutations); err != nil {
+		return err
+	}
+	fmt.Printf("%d mutations; without one all tests pass (%s)\n", len(mutations), time.Since(began).Round(time.Second))
+	results := inParallel(ctx, bench, mutations, at)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	// What failed must have failed for the mutation, and not for an engine that
 	// went away meanwhile.
-	if err := copies[0].Check(ctx, mutations[len(mutations)-1:]); err != nil {
-		return fmt.Errorf("after the last mutation was taken back: %w", err)
+	if err := bench.Check(ctx, mutations[len(mutations)-1:]); err != nil {
+		return fmt.Errorf("after the last mutation: %w", err)
 	}
 	return report(os.Stdout, results, time.Since(began))
 }
 
-// inParallel tries the mutations, one at a time in each copy, and returns the
-// results in their order.
-func inParallel(ctx context.Context, copies []*trial.Copy, mutations []mutation.Mutation) []trial.Result {
+// inParallel tries the mutations, some at a time, and returns the results in
+// their order.
+func inParallel(ctx context.Context, bench *trial.Bench, mutations []mutation.Mutation, at int) []trial.Result {
 	results := make([]trial.Result, len(mutations))
 	next := make(chan int)
-	done := make(chan struct{})
-	for _, c := range copies {
-		c.Learn(copies[0])
-		go func() {
-			defer func() { done <- struct{}{} }()
+	var trying sync.WaitGroup
+	for range at {
+		trying.Go(func() {
 			for i := range next {
-				results[i] = c.Try(ctx, mutations[i])
+				results[i] = bench.Try(ctx, mutations[i])
 				printLine(os.Stdout, results[i])
 			}
-		}()
+		})
 	}
 	for i := range mutations {
 		if ctx.Err() == nil {
@@ -153,8 +148,6 @@ func inParallel(ctx context.Context, copies []*trial.Copy, mutations []mutation.
 		}
 	}
 	close(next)
-	for range copies {
-		<-done
-	}
+	trying.Wait()
 	return results
 }

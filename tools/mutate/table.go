@@ -31,8 +31,8 @@ func report(out io.Writer, results []trial.Result, took time.Duration) error {
 			_, _ = fmt.Fprintln(out, r.Reason())
 		}
 	}
-	_, _ = fmt.Fprintf(out, "\n%d mutations in %s: %d killed, %d survived, %d too late, %d not tried\n", len(results), took.Round(time.Second),
-		count[trial.Killed], count[trial.Survived], count[trial.Late], count[trial.NotTried])
+	_, _ = fmt.Fprintf(out, "\n%d mutations in %s: %d killed, %d survived, %d too late, %d without a verdict\n", len(results), took.Round(time.Second),
+		count[trial.Killed], count[trial.Survived], count[trial.Late], count[trial.NoVerdict])
 	if bad := len(results) - count[trial.Killed]; bad > 0 {
 		return fmt.Errorf("%d mutations were not killed: each needs a test that notices, or a new look at what it removes", bad)
 	}

@@ -203,18 +203,24 @@ func TestReconcileKeepsAPlaceThatIsTakenMeanwhile(t *testing.T) {
 	c.enqueue("a", 5)
 	c.lease(c.peer, "worker@w2", "a", 1) // has no place: it began before the limit
 	limited := queue.LeaseRequest{Holder: "worker@w3", Total: 1, Names: map[string]queue.NameRequest{"a": {Free: 1, Limit: 3}}}
+	var taken []*queue.Lease
 	c.before(1, "update", settings, func() {
 		batch, err := c.peer.Lease(t.Context(), limited)
-		if err != nil || len(batch.Leases) != 1 {
-			t.Errorf("leased %d, %v", len(batch.Leases), err)
+		if taken = batch.Leases; err != nil || len(taken) != 1 {
+			t.Errorf("leased %d, %v", len(taken), err)
 		}
 	})
 	c.must(c.store.Reconcile(t.Context(), "a"))
 	c.answer(nil)
 	c.must(c.store.Reconcile(t.Context(), "a"))
 	limited.Total, limited.Names = 5, map[string]queue.NameRequest{"a": {Free: 5, Limit: 3}}
-	if batch, err := c.store.Lease(t.Context(), limited); err != nil || len(batch.Leases) != 1 {
+	batch, err := c.store.Lease(t.Context(), limited)
+	if err != nil || len(batch.Leases) != 1 {
 		t.Errorf("leased %d, %v beside two, of a limit of three", len(batch.Leases), err)
+	}
+	c.record(c.peer, job.Succeeded, taken...) // its place is the one that it took
+	if batch, err := c.store.Lease(t.Context(), limited); err != nil || len(batch.Leases) != 1 {
+		t.Errorf("leased %d, %v when one of three had ended", len(batch.Leases), err)
 	}
 }
 

@@ -185,8 +185,10 @@ func resultOf(i, of int, err error) (alone bool, failure error) {
 // majority has it: a duplicate key that comes with a failed write concern says
 // only the first.
 func isOnlyDuplicate(err error) bool {
-	var partial mongo.BulkWriteException
-	if errors.As(err, &partial) && partial.WriteConcernError != nil {
+	if bulk, ok := errors.AsType[mongo.BulkWriteException](err); ok && bulk.WriteConcernError != nil {
+		return false
+	}
+	if one, ok := errors.AsType[mongo.WriteException](err); ok && one.WriteConcernError != nil {
 		return false
 	}
 	return mongo.IsDuplicateKeyError(err)

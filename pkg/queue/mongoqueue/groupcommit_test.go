@@ -172,6 +172,15 @@ func TestGroupCommitSharesNoFault(t *testing.T) {
 		}
 		return nil
 	}
+	there := func(documents []any) error {
+		if len(documents) > 1 {
+			return errSpoiled
+		}
+		return mongo.BulkWriteException{
+			WriteErrors:       []mongo.BulkWriteError{{WriteError: mongo.WriteError{Code: 11000}}},
+			WriteConcernError: &mongo.WriteConcernError{Code: 64},
+		}
+	}
 	for name, test := range map[string]struct {
 		fails func([]any) error
 		want  func(i int, err error) bool
@@ -183,6 +192,7 @@ func TestGroupCommitSharesNoFault(t *testing.T) {
 		"one spoils the command": {whole, func(i int, err error) bool {
 			return i != 3 && err == nil || i == 3 && errors.Is(err, errSpoiled)
 		}},
+		"each is there, and no majority has it": {there, func(_ int, err error) bool { return err != nil }},
 		"the database is away": {away, func(i int, err error) bool {
 			return i < mongoqueue.MaxInserts && err == nil || i >= mongoqueue.MaxInserts && mongodb.IsUnavailable(err)
 		}},

@@ -245,6 +245,20 @@ func TestHostileDocumentsCostOnlyThemselves(t *testing.T) {
 	}
 }
 
+// A name whose places cannot be used gets none, and costs the others nothing.
+func TestPlacesThatCannotBeUsedCostTheirNameAlone(t *testing.T) {
+	t.Parallel()
+	q := newHostileQueue(t)
+	q.insert("agendaSettings", bson.D{{Key: "_id", Value: "a"}, {Key: "slots", Value: "text"}})
+	q.enqueue("a", "b")
+	batch, err := q.store.Lease(t.Context(), queue.LeaseRequest{
+		Holder: "worker@w1", Total: 5, Names: map[string]queue.NameRequest{"a": {Free: 1, Limit: 1}, "b": {Free: 1}},
+	})
+	if err != nil || len(batch.Leases) != 1 || batch.Leases[0].Job.Name != "b" {
+		t.Errorf("leased %d, %v; want the job of b", len(batch.Leases), err)
+	}
+}
+
 // A document that can never be leased is reported by its id, once, and with
 // what to do; and the claim matches whatever the search decides.
 func TestDocumentsThatCannotRunAreReported(t *testing.T) {

@@ -26,6 +26,18 @@ func unreplicated(command bson.Raw) bson.D {
 	return nil
 }
 
+// unsatisfiable answers every write as a primary of a set that can have no
+// majority.
+func unsatisfiable(command bson.Raw) bson.D {
+	answer := unreplicated(command)
+	for i, e := range answer {
+		if e.Key == "writeConcernError" {
+			answer[i].Value = bson.D{{Key: "code", Value: 100}, {Key: "errmsg", Value: "not enough members"}}
+		}
+	}
+	return answer
+}
+
 // A write that no majority of the servers has is not acknowledged, whichever
 // write it is: a failover may undo it.
 func TestAWriteThatNoMajorityHasIsNotAcknowledged(t *testing.T) {
@@ -95,9 +107,11 @@ func TestAWriteThatNoMajorityHasIsNotAcknowledged(t *testing.T) {
 			_, err := c.peer.Arm(t.Context(), everyFive)
 			c.must(err)
 			held := c.lease(c.peer, "worker@w1", "a", 1)[0]
-			c.answer(unreplicated)
-			if err := call(c, held); err == nil {
-				t.Error("it was acknowledged")
+			for title, answer := range map[string]func(bson.Raw) bson.D{"yet": unreplicated, "ever": unsatisfiable} {
+				c.answer(answer)
+				if err := call(c, held); err == nil {
+					t.Errorf("it was acknowledged, and no majority will have it %s", title)
+				}
 			}
 		})
 	}
@@ -132,6 +146,25 @@ func TestADuplicateThatNoMajorityHasIsNotAcknowledged(t *testing.T) {
 	}
 }
 
+// Of a command in which one outcome is refused, and of which no majority has the
+// rest, nothing counts as recorded.
+func TestARefusalHidesNoMissingMajority(t *testing.T) {
+	t.Parallel()
+	c := newCrossing(t)
+	c.enqueue("a", 2)
+	leases := c.lease(c.peer, "worker@w1", "a", 2)
+	c.answer(func(command bson.Raw) bson.D {
+		if wiretest.Name(command) == "update" {
+			return append(wiretest.Refused(10334, 1, 0), unsatisfiable(command)[3:]...)
+		}
+		return nil
+	})
+	endings := []queue.Ending{{Lease: leases[0], Outcome: job.Dead}, {Lease: leases[1], Outcome: job.Succeeded}}
+	if _, err := c.store.Record(t.Context(), endings); err == nil {
+		t.Error("the outcomes count as recorded")
+	}
+}
+
 // A unique job that is only looked for may be known to one server alone. So it
 // is acknowledged by a write, which waits for a majority.
 func TestAFoundJobIsAcknowledgedByAWrite(t *testing.T) {
@@ -147,21 +180,29 @@ func TestAFoundJobIsAcknowledgedByAWrite(t *testing.T) {
 }
 
 // The tick of a job whose runs may overlap counts as created only when a
-// majority has it.
+// majority has it, also where an earlier try made it.
 func TestATickThatNoMajorityHasIsNotStarted(t *testing.T) {
 	t.Parallel()
-	c := newCrossing(t)
-	_, err := c.peer.Arm(t.Context(), everyFive)
-	c.must(err)
-	c.clock.Advance(5 * time.Minute)
-	c.answer(func(command bson.Raw) bson.D {
-		if wiretest.Name(command) == "insert" {
-			return wiretest.Unreplicated(1)
-		}
-		return nil
-	})
-	_, err = c.store.Lease(t.Context(), queue.LeaseRequest{Holder: "worker@w1", Total: 1, Names: map[string]queue.NameRequest{"r": {Free: 1, Overlap: job.OverlapAllow}}})
-	if err == nil {
-		t.Error("the tick was passed over")
+	for title, answer := range map[string]bson.D{
+		"new":   wiretest.Unreplicated(1),
+		"there": append(wiretest.Refused(11000, 0, 0), wiretest.Unreplicated(0)[3:]...),
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			c := newCrossing(t)
+			_, err := c.peer.Arm(t.Context(), everyFive)
+			c.must(err)
+			c.clock.Advance(5 * time.Minute)
+			c.answer(func(command bson.Raw) bson.D {
+				if wiretest.Name(command) == "insert" {
+					return answer
+				}
+				return nil
+			})
+			_, err = c.store.Lease(t.Context(), queue.LeaseRequest{Holder: "worker@w1", Total: 1, Names: map[string]queue.NameRequest{"r": {Free: 1, Overlap: job.OverlapAllow}}})
+			if err == nil {
+				t.Error("the tick was passed over")
+			}
+		})
 	}
 }

@@ -69,6 +69,17 @@ var fairnessTests = map[string]func(*testing.T, *suite){
 			t.Errorf("leased %v while all places of a are taken; want one of b", got)
 		}
 	},
+	"a name at its limit is looked at once": func(t *testing.T, s *suite) {
+		if err := s.Store.ChangeSettings(s.ctx(), job.Settings{Name: "a", Concurrency: 1}); err != nil {
+			t.Fatal(err)
+		}
+		s.flood("a", 3)
+		request := queue.LeaseRequest{Holder: "worker@w1", Total: 20, Names: map[string]queue.NameRequest{"a": {Free: 5, Limit: 1}}}
+		batch, err := s.Store.Lease(s.ctx(), request)
+		if err != nil || len(batch.Leases) != 1 || len(batch.AtLimit) != 1 {
+			t.Errorf("leased %d, at their limit are %v (%v); want one of a, and a once", len(batch.Leases), batch.AtLimit, err)
+		}
+	},
 	"idle slots bound what starts, and only what is leased ahead goes beyond": func(t *testing.T, s *suite) {
 		s.flood("a", 20)
 		s.flood("b", 20)

@@ -76,6 +76,47 @@ var fenceTests = map[string]func(*testing.T, *suite){
 			t.Error("the job shows the progress of a lease that was lost")
 		}
 	},
+	"a lost lease that was leased ahead does not begin the run of another": func(t *testing.T, s *suite) {
+		for range 2 {
+			s.enqueue(queue.Request{Name: "a"})
+		}
+		request := want("worker@w1", 1, "a")
+		request.Names["a"] = queue.NameRequest{Free: 2, Ahead: 1}
+		leases := s.lease(request)
+		if len(leases) != 2 || !leases[1].Ahead {
+			t.Fatalf("leased %d, want one at once and one ahead", len(leases))
+		}
+		lost := leases[1]
+		if _, err := s.rescue("worker@w1"); err != nil {
+			t.Fatal(err)
+		}
+		s.Clock.Advance(time.Second)
+		s.lease(want("worker@w2", 2, "a"))
+		if err := s.Store.Open(s.ctx(), []*queue.Lease{lost}); err != nil {
+			t.Fatal(err)
+		}
+		s.sameTime("lastRunAt", s.get(lost.Job.ID).LastRunAt, Start.Add(time.Second))
+	},
+	"a run that has ended keeps its end, and one of another worker goes on": func(t *testing.T, s *suite) {
+		mine, other := s.enqueue(queue.Request{Name: "a"})[0].ID, s.enqueue(queue.Request{Name: "b"})[0].ID
+		lease, neighbour := s.leaseOne("worker@w1", "a"), s.leaseOne("worker@w2", "b")
+		if err := s.Store.Open(s.ctx(), []*queue.Lease{lease, neighbour}); err != nil {
+			t.Fatal(err)
+		}
+		s.succeed(lease)
+		if _, err := s.rescue("worker@w1"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Store.RecordRuns(s.ctx(), []queue.Ending{{Lease: lease, Outcome: job.Dead, FinishedAt: s.Clock.Now()}}); err != nil {
+			t.Fatal(err)
+		}
+		if runs := s.runs(mine); len(runs) != 1 || runs[0].Outcome != job.Succeeded {
+			t.Errorf("runs: %+v; want the success", runs)
+		}
+		if runs := s.runs(other); len(runs) != 1 || runs[0].Outcome != job.Open {
+			t.Errorf("runs: %+v; want an open one", runs)
+		}
+	},
 	"two leases of one millisecond are two": func(t *testing.T, s *suite) {
 		for range 4 {
 			s.enqueue(queue.Request{Name: "a"})

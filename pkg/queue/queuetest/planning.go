@@ -55,9 +55,10 @@ var planningTests = map[string]func(*testing.T, *suite){
 			t.Fatal(err)
 		}
 		again := s.enqueue(uniqueJob(s))[0]
-		if again.ID != id || again.Cancelled() {
-			t.Fatalf("enqueued %s, cancelled %t; want the same job, not cancelled", again.ID.Hex(), again.Cancelled())
+		if again.ID != id || !again.CancelledAt.IsZero() {
+			t.Fatalf("enqueued %s, cancelled at %s; want the same job, not cancelled", again.ID.Hex(), again.CancelledAt)
 		}
+		s.sameTime("cancelledAt", s.get(id).CancelledAt, time.Time{})
 		s.fresh(s.leaseOne("worker@w1", "a"))
 	},
 	"a unique job that died has all its attempts when it is enqueued anew": func(t *testing.T, s *suite) {

@@ -99,7 +99,11 @@ var recordTests = map[string]func(*testing.T, *suite){
 		if runs := s.runs(id); len(runs) != 0 {
 			t.Errorf("%d runs recorded, but the handler was never called", len(runs))
 		}
-		s.succeed(s.leaseOne("worker@w2", "a"))
+		lease := s.leaseOne("worker@w2", "a")
+		if lease.Attempt != 1 || lease.Failures != 0 {
+			t.Errorf("attempt %d, failures %d; want 1 and 0", lease.Attempt, lease.Failures)
+		}
+		s.succeed(lease)
 	},
 	"an interrupted run is handed back and continued": func(t *testing.T, s *suite) {
 		id := s.enqueue(queue.Request{Name: "a", RunAt: Start.Add(-time.Minute)})[0].ID

@@ -6,9 +6,12 @@ import "github.com/etrainer/backend/tools/mutate/internal/mutation"
 // plan makes a job new.
 var attempts = []mutation.Mutation{
 	{
-		Name: "tick-claim", Removes: "The claim does not keep the planned time of a one-off job.",
-		In: store, Edits: edit("search.kindOf", `moves: !s.request.Expired || c.LeaseDue.IsZero(),`, ``),
-		Tests: port("tick, attempts and failures of a one-off job survive crashes"),
+		Name: "tick-claim", Removes: "A one-off job keeps its planned time when it is claimed.",
+		In: store, Edits: []mutation.Edit{
+			{Of: "search.kindOf", Old: `moves: !s.request.Expired || c.LeaseDue.IsZero(),`},
+			{Of: "startsApart", Old: `|| !lease.Job.NextRunAt.IsZero()`},
+		},
+		Tests: port("tick, attempts and failures of a one-off job survive crashes", "a lease starts the run as Agenda does"),
 	},
 	{
 		Name: "tick-start", Removes: "The start does not keep the planned time of a recurring job.",

@@ -6,14 +6,39 @@ import "github.com/etrainer/backend/tools/mutate/internal/mutation"
 // beside a refused document pays for it.
 var durability = []mutation.Mutation{
 	{
+		Name: "majority", Removes: "The queue writes with the write concern of its client.",
+		In: store, Edits: edit("New", `W: "majority", Journal: &journal`, `W: 1, Journal: &journal`),
+		Tests: port("twenty unique callers make one job"),
+	},
+	{
+		Name: "journal", Removes: "The queue does not wait for the journal.",
+		In: store, Edits: edit("New", `journal := true`, `journal := false`),
+		Tests: port("twenty unique callers make one job"),
+	},
+	{
+		Name: "majority-client", Removes: "A client's writes wait for one server.",
+		In: database, Edits: edit("Options.driver", `W: writeconcern.WCMajority`, `W: 1`),
+		Tests: []string{"TestWritesAreForAMajorityAndReadsFromThePrimary"},
+	},
+	{
+		Name: "majority-tick", Removes: "A tick of its own that no majority has counts as created.",
+		In: store, Edits: edit("Store.spawn", `err != nil && !isOnlyDuplicate(err)`, `err != nil && mongo.IsTimeout(err)`),
+		Tests: []string{"TestATickThatNoMajorityHasIsNotStarted"},
+	},
+	{
 		Name: "majority-insert", Removes: "An insert that no majority has is acknowledged.",
 		In: store, Edits: edit("Store.insert", `!errors.As(err, &partial) || partial.WriteConcernError != nil`, `!errors.As(err, &partial)`),
 		Tests: []string{"TestADuplicateThatNoMajorityHasIsNotAcknowledged", "TestAWriteThatNoMajorityHasIsNotAcknowledged"},
 	},
 	{
 		Name: "majority-duplicate", Removes: "A document that is there already counts as stored by a majority.",
-		In: store, Edits: edit("isOnlyDuplicate", `partial.WriteConcernError != nil`, `false`),
-		Tests: []string{"TestADuplicateThatNoMajorityHasIsNotAcknowledged"},
+		In: store, Edits: edit("isOnlyDuplicate", `ok && one.WriteConcernError != nil`, `ok && one.WriteErrors == nil`),
+		Tests: []string{"TestATickThatNoMajorityHasIsNotStarted"},
+	},
+	{
+		Name: "majority-duplicate-group", Removes: "The same for a document that was sent with others before.",
+		In: store, Edits: edit("isOnlyDuplicate", `ok && bulk.WriteConcernError != nil`, `ok && bulk.WriteErrors == nil`),
+		Tests: []string{"TestGroupCommitSharesNoFault"},
 	},
 	{
 		Name: "majority-found", Removes: "An insert-only unique job that is found is acknowledged by a read.",
@@ -29,7 +54,7 @@ var durability = []mutation.Mutation{
 	{
 		Name: "majority-refusals", Removes: "A failed write concern beside a refused document is not seen.",
 		In: store, Edits: edit("refusedStatements", `partial.WriteConcernError != nil || `, ``),
-		Tests: []string{"TestADuplicateThatNoMajorityHasIsNotAcknowledged"},
+		Tests: []string{"TestARefusalHidesNoMissingMajority"},
 	},
 	{
 		Name: "refused-alone", Removes: "Endings of one statement of which one is refused are not sent again.",

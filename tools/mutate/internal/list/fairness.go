@@ -10,13 +10,13 @@ var fairness = []mutation.Mutation{
 		Tests: port("a backlog of one name hides no other"),
 	},
 	{
-		Name: "search-at-limit", Removes: "A name at its limit stays in the search, and its backlog hides the others.",
+		Name: "search-at-limit", Removes: "A name at its limit stays in the search, which asks for its places again and again.",
 		In: store, Edits: edit("Store.takePlaces", `delete(search.open, name)`, ``),
-		Tests: port("a name at its limit hides no other"),
+		Tests: port("a name at its limit is looked at once"),
 	},
 	{
 		Name: "search-again", Removes: "One look has to do.",
-		In: store, Edits: edit("maxLooks", `20`, `1`),
+		In: store, Edits: edit("Store.gather", `range maxLooks`, `range 1`),
 		Tests: port("a backlog of one name hides no other"),
 	},
 	{
@@ -38,7 +38,7 @@ var fairness = []mutation.Mutation{
 	{
 		Name: "bad-settings", Removes: "Settings that cannot be used fail the lease for all names.",
 		In: store, Edits: edit("Store.takeOf", `case err != nil && !mongodb.IsUnavailable(err) && !isForAll(err):`, `case false:`),
-		Tests: []string{"TestHostileDocumentsCostOnlyThemselves"},
+		Tests: []string{"TestPlacesThatCannotBeUsedCostTheirNameAlone"},
 	},
 	{
 		Name: "bytes", Removes: "A batch is not bounded in bytes.",
@@ -49,5 +49,15 @@ var fairness = []mutation.Mutation{
 		Name: "bytes-back", Removes: "What had no room in a batch stays locked.",
 		In: store, Edits: edit("Store.readBack", `s.handBack(ctx, excess)`, ``),
 		Tests: port("a batch is bounded in bytes"),
+	},
+	{
+		Name: "fewest-first", Removes: "A free slot goes to whichever name has the earliest job.",
+		In: worker, Edits: edit("lane.goesBefore", `l.running != other.running`, `false`),
+		Tests: []string{"TestWhatIsLeasedAheadSharesTheSlots"},
+	},
+	{
+		Name: "others-first", Removes: "A name that has its share of the slots is not searched for after the others.",
+		In: worker, Edits: edit("fetcher.search", `if f.table.contested() {`, `if false {`),
+		Tests: []string{"TestNameThatTakesEverySlotShares/one slot for slow"},
 	},
 }

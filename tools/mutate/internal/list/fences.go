@@ -61,6 +61,43 @@ var fences = []mutation.Mutation{
 		Tests: port("a lost lease reports no progress"),
 	},
 	{
+		Name: "fence-record", Removes: "Outcomes, and jobs that are handed back, are written without a fence.",
+		In: store, Edits: edit("statement.model", `append(held(leases), each.only...)`, `append(bson.D{among(jobIDs(leases))}, each.only...)`),
+		Tests: port("a lost lease records nothing, whatever is in its batch"),
+	},
+	{
+		Name: "fence-renew", Removes: "Leases are renewed without a fence.",
+		In: store, Edits: edit("Store.renew", `SetFilter(held(group))`, `SetFilter(bson.D{among(jobIDs(group))})`),
+		Tests: port("a lost lease is not renewed, whatever is in its batch"),
+	},
+	{
+		Name: "fence-start", Removes: "A run is started without a fence.",
+		In: store, Edits: edit("Store.start", `fenced(lease, startUpdate(search, lease, decision))`,
+			`mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: lease.Job.ID}}).SetUpdate(startUpdate(search, lease, decision))`),
+		Tests: []string{"TestATickThatAPeerHasRunIsNotStartedAgain"},
+	},
+	{
+		Name: "fence-open", Removes: "A job that was leased ahead is marked as begun without a fence.",
+		In: store, Edits: edit("Store.Open", `fenced(lease, set(bson.D{{Key: "lastRunAt", Value: job.Date(lease.StartedAt)}}))`,
+			`mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: lease.Job.ID}}).SetUpdate(set(bson.D{{Key: "lastRunAt", Value: job.Date(lease.StartedAt)}}))`),
+		Tests: port("a lost lease that was leased ahead does not begin the run of another"),
+	},
+	{
+		Name: "fence-close", Removes: "The end of a run in the history is overwritten by a late one.",
+		In: store, Edits: edit("runRecord.update", `{Key: "outcome", Value: in([]job.Outcome{job.Open, job.Lost})},`, ``),
+		Tests: port("a run that has ended keeps its end, and one of another worker goes on"),
+	},
+	{
+		Name: "fence-close-ended", Removes: "The runs of a dead worker that had ended are closed as lost.",
+		In: store, Edits: edit("Store.closeRuns", `{Key: "outcome", Value: job.Open}`, `{Key: "outcome", Value: bson.D{{Key: "$ne", Value: nil}}}`),
+		Tests: port("a run that has ended keeps its end, and one of another worker goes on"),
+	},
+	{
+		Name: "fence-close-worker", Removes: "With the runs of a dead worker those of the living are closed.",
+		In: store, Edits: edit("Store.closeRuns", `{Key: "worker", Value: instance}`, `{Key: "worker", Value: bson.D{{Key: "$ne", Value: nil}}}`),
+		Tests: port("a run that has ended keeps its end, and one of another worker goes on"),
+	},
+	{
 		Name: "stamp-unique", Removes: "Two claims of one millisecond get the same stamp.",
 		In: store, Edits: edit("Store.stamp", `t = s.lastStamp.Add(time.Millisecond)`, ``),
 		Tests: port("two leases of one millisecond are two"),

@@ -11,12 +11,15 @@ import (
 
 // All returns every mutation.
 func All() []mutation.Mutation {
-	return slices.Concat(fences, claims, renewals, rescues, attempts, plans, ids, durability, fairness, places)
+	return slices.Concat(fences, claims, renewals, rescues, attempts, plans, ids, durability, fairness, places, outcomes, signs, clocks)
 }
 
 // Where the code is.
 const (
-	store = "pkg/queue/mongoqueue"
+	store    = "pkg/queue/mongoqueue"
+	worker   = "pkg/runner"
+	fleet    = "pkg/fleet/mongofleet"
+	database = "pkg/mongodb"
 )
 
 // port names tests of the conformance suite.

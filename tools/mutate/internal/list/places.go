@@ -36,7 +36,7 @@ var places = []mutation.Mutation{
 	},
 	{
 		Name: "places-missing", Removes: "Reconcile adds no place for a run that began before the limit.",
-		In: store, Edits: edit("Store.rightPlaces", `right = append(right, place{Token: bson.NewObjectIDFromTimestamp(now), Holder: holder})`, ``),
+		In: store, Edits: edit("Store.rightPlaces", `right = append(right, place{Token: bson.NewObjectIDFromTimestamp(now.Add(-freshPlace)), Holder: holder})`, ``),
 		Tests: port("a limit counts the runs that began before it was set"),
 	},
 	{
@@ -44,5 +44,10 @@ var places = []mutation.Mutation{
 		In: store, Edits: edit("Store.Reconcile", `_, err = s.settings.UpdateOne(ctx, bson.D{{Key: "_id", Value: name}, still},`,
 			`_ = still; _, err = s.settings.UpdateOne(ctx, bson.D{{Key: "_id", Value: name}},`),
 		Tests: []string{"TestReconcileKeepsAPlaceThatIsTakenMeanwhile"},
+	},
+	{
+		Name: "places-counted", Removes: "Runs that began before the limit are not counted.",
+		In: worker, Edits: edit("places.ready", `known := p.table.placed(name) && !l.reconciledAt.IsZero()`, `known := true`),
+		Tests: []string{"TestLimitCountsWhatRunsAlready"},
 	},
 }

@@ -47,7 +47,7 @@ var plans = []mutation.Mutation{
 	},
 	{
 		Name: "plan-null", Removes: "The end of a one-off run removes a plan that was made during it.",
-		In: store, Edits: edit("nullUnlessPlanned", `"$max"`, `"$set"`),
+		In: store, Edits: edit("outcomeUpdate", `change = append(change, nullUnlessPlanned)`, `change = withSet(change, "nextRunAt", nil)`),
 		Tests: port("a plan that is made during a run outlives it"),
 	},
 	{

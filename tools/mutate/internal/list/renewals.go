@@ -12,7 +12,7 @@ var renewals = []mutation.Mutation{
 	},
 	{
 		Name: "takeback", Removes: "A lease whose lock a Node process cleared is lost.",
-		In: store, Edits: edit("Store.takeBackAll", `if !back {`, `if true {`),
+		In: store, Edits: edit("Store.takeBackAll", `if !back {`, `if !back || true {`),
 		Tests: []string{"TestALockThatNodeClearedIsTakenBack"},
 	},
 	{

@@ -1,3 +1,7 @@
+// Package trial tries mutations: it builds the test program of a package with all
+// its mutations, and runs for each the tests that must notice. Nothing in the
+// repository is changed: the compiler gets other files in place of the mutated
+// ones ("go help build" calls it an overlay), and takes the rest from its cache.
 package trial
 
 import (
@@ -5,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -26,9 +28,8 @@ const (
 	// Late: no named test failed within its time. Waiting for ever is no way to
 	// notice: on a busy machine it cannot be told from a slow test.
 	Late Verdict = "TOO LATE"
-	// NotTried: it does not apply, does not build, or the tests ended without
-	// a verdict.
-	NotTried Verdict = "NOT TRIED"
+	// NoVerdict: the test program ended, and no named test had failed.
+	NoVerdict Verdict = "NO VERDICT"
 )
 
 // Result is the end of one trial.
@@ -37,170 +38,112 @@ type Result struct {
 	Verdict  Verdict
 	By       []string // the tests that failed
 	Took     time.Duration
-	Said     string // what the tests printed, or why there was no trial
+	Said     string // what the tests printed
 }
 
-// A test may take slack times its normal time and a start.
 const (
+	// patience is how long a test waits for what does not come, where it asks the
+	// environment. What must come takes a small part of it.
+	patience = "10s"
+	// A test may take slack times its normal time, a start, and its patience for
+	// what it waits for and then for its cleaning up.
 	slack = 4
-	start = 15 * time.Second
+	start = 40 * time.Second
 )
 
-// Copy is a copy of the repository in which mutations are tried one by one.
-type Copy struct {
-	root   string // of the original
-	dir    string
-	normal map[string]time.Duration // by package and test
+// Bench is where mutations are tried: a test program for each package that has
+// mutations. Try is safe for concurrent use.
+type Bench struct {
+	root     string                   // of the repository
+	dir      string                   // for what is built
+	programs map[string]string        // by package
+	normal   map[string]time.Duration // by package and test
 }
 
-// NewCopy copies the repository.
-func NewCopy(root string) (*Copy, error) {
+// NewBench builds the test programs for mutations. Nothing in the repository at
+// root is changed.
+func NewBench(ctx context.Context, root string, mutations []mutation.Mutation) (*Bench, error) {
 	dir, err := os.MkdirTemp("", "mutate-")
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the copy: %w", err)
+		return nil, fmt.Errorf("make a folder for the test programs: %w", err)
 	}
-	c := &Copy{root: root, dir: dir, normal: map[string]time.Duration{}}
-	if err := copyTree(root, dir); err != nil {
-		return nil, errors.Join(err, c.Remove())
+	b := &Bench{root: root, dir: dir, programs: map[string]string{}, normal: map[string]time.Duration{}}
+	for folder, some := range byPackage(mutations) {
+		if err := b.build(ctx, folder, some); err != nil {
+			return nil, errors.Join(fmt.Errorf("build the tests of %s with their mutations: %w", folder, err), b.Remove())
+		}
 	}
-	return c, nil
+	return b, nil
 }
 
-// Remove removes the copy.
-func (c *Copy) Remove() error { return os.RemoveAll(c.dir) }
-
-// Check runs the tests of all mutations on the code as it is: they must pass,
-// and none may be skipped, or their failure would say nothing. It learns how
-// long they take.
-func (c *Copy) Check(ctx context.Context, mutations []mutation.Mutation) error {
-	byPackage := map[string][]string{}
+func byPackage(mutations []mutation.Mutation) map[string][]mutation.Mutation {
+	in := map[string][]mutation.Mutation{}
 	for _, m := range mutations {
-		for _, test := range m.Tests {
-			if !slices.Contains(byPackage[m.Package()], test) {
-				byPackage[m.Package()] = append(byPackage[m.Package()], test)
-			}
-		}
+		in[m.In] = append(in[m.In], m)
 	}
-	for folder, tests := range byPackage {
-		program, output, err := c.build(ctx, folder)
-		if err != nil {
-			return fmt.Errorf("the tests of %s do not build: %w\n%s", folder, err, output)
+	return in
+}
+
+// Remove removes what was built.
+func (b *Bench) Remove() error { return os.RemoveAll(b.dir) }
+
+// Check runs the tests of mutations without any: they must pass, and none may be
+// skipped, or their failure would say nothing. It learns how long they take.
+func (b *Bench) Check(ctx context.Context, mutations []mutation.Mutation) error {
+	for folder, some := range byPackage(mutations) {
+		var tests []string
+		for _, m := range some {
+			tests = append(tests, m.Tests...)
 		}
-		output, failure := c.run(ctx, folder, program, tests, 10*time.Minute)
+		slices.Sort(tests)
+		tests = slices.Compact(tests)
+		output, failure := b.run(ctx, folder, "", tests, 10*time.Minute)
+		if failure != nil {
+			output = append(output, failure.Error()...)
+		}
 		got := readVerdicts(output)
 		for _, test := range tests {
 			took, passed := got.passed[printed(test)]
 			if !passed {
-				return fmt.Errorf("without a mutation the test %q of %s does not pass (%v), so its failure says nothing:\n%s", test, folder, failure, output)
+				return fmt.Errorf("without a mutation the test %q of %s does not pass, so its failure says nothing:\n%s", test, folder, output)
 			}
-			c.normal[folder+" "+test] = took
+			b.normal[folder+" "+test] = took
 		}
 	}
 	return nil
 }
 
-// Learn takes over what another copy's Check has learned.
-func (c *Copy) Learn(from *Copy) { c.normal = from.normal }
-
-// Try applies a mutation to the copy, runs its tests, and takes it back.
-func (c *Copy) Try(ctx context.Context, m mutation.Mutation) Result {
+// Try runs the tests of a mutation with it.
+func (b *Bench) Try(ctx context.Context, m mutation.Mutation) Result {
 	began := time.Now()
-	result := Result{Mutation: m, Verdict: NotTried}
-	result.Verdict, result.By, result.Said = c.try(ctx, m)
-	result.Took = time.Since(began)
-	return result
-}
-
-func (c *Copy) try(ctx context.Context, m mutation.Mutation) (verdict Verdict, by []string, said string) {
-	changed, err := m.Apply(c.dir)
-	if err != nil {
-		return NotTried, nil, err.Error()
-	}
-	undo, err := overwrite(changed)
-	defer func() {
-		if err := undo(); err != nil { // every later trial would be wrong
-			verdict, by, said = NotTried, nil, "the mutation was not taken back: "+err.Error()
-		}
-	}()
-	if err != nil {
-		return NotTried, nil, err.Error()
-	}
-	program, output, err := c.build(ctx, m.Package())
-	if err != nil {
-		return NotTried, nil, "it does not build, so no test was asked:\n" + string(output)
-	}
-	output, err = c.run(ctx, m.Package(), program, m.Tests, c.patience(m))
+	output, err := b.run(ctx, m.In, m.Name, m.Tests, b.limit(m))
+	result := Result{Mutation: m, Said: string(output), Took: time.Since(began)}
 	got := readVerdicts(output)
 	for _, test := range m.Tests {
 		if got.failed[printed(test)] && !got.late {
-			by = append(by, test)
+			result.By = append(result.By, test)
 		}
 	}
 	switch {
-	case len(by) > 0:
-		return Killed, by, string(output)
+	case len(result.By) > 0:
+		result.Verdict = Killed
 	case got.late:
-		return Late, nil, string(output)
+		result.Verdict = Late
 	case err == nil:
-		return Survived, nil, string(output)
+		result.Verdict = Survived
 	default:
-		return NotTried, nil, "the tests ended without a verdict: " + err.Error() + "\n" + string(output)
+		result.Verdict, result.Said = NoVerdict, err.Error()+"\n"+result.Said
 	}
+	return result
 }
 
-// patience is how long the tests of a mutation may take.
-func (c *Copy) patience(m mutation.Mutation) time.Duration {
+// limit is how long the tests of a mutation may take.
+func (b *Bench) limit(m mutation.Mutation) time.Duration {
 	total := start
 	for _, test := range m.Tests {
-		total += slack * c.normal[m.Package()+" "+test]
+		total += slack * b.normal[m.In+" "+test]
 	}
 	return total
-}
-
-// overwrite writes files, and returns what puts back the former ones.
-func overwrite(files map[string][]byte) (undo func() error, err error) {
-	former := map[string][]byte{}
-	undo = func() error {
-		var failures []error
-		for path, content := range former {
-			failures = append(failures, os.WriteFile(path, content, 0o644))
-		}
-		return errors.Join(failures...)
-	}
-	for path, content := range files {
-		before, err := os.ReadFile(path)
-		if err != nil {
-			return undo, err
-		}
-		former[path] = before
-		if err := os.WriteFile(path, content, 0o644); err != nil {
-			return undo, err
-		}
-	}
-	return undo, nil
-}
-
-// build makes the test program of a package. Without debugging information it
-// is linked in half the time.
-func (c *Copy) build(ctx context.Context, folder string) (program string, output []byte, err error) {
-	program = filepath.Join(c.dir, "mutant.test")
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-ldflags=-s -w", "-o", program, ".")
-	cmd.Dir = filepath.Join(c.dir, filepath.FromSlash(folder))
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	output, err = cmd.CombinedOutput()
-	return program, output, err
-}
-
-func (c *Copy) run(ctx context.Context, folder, program string, tests []string, limit time.Duration) ([]byte, error) {
-	// The tests end themselves at the limit; one that cannot even do that is killed.
-	ctx, cancel := context.WithTimeout(ctx, limit+30*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "-test.v", "-test.run="+pattern(tests), "-test.timeout="+limit.String())
-	cmd.Dir = filepath.Join(c.dir, filepath.FromSlash(folder))
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	cmd.WaitDelay = 10 * time.Second // children may hold its output
-	output, err := cmd.CombinedOutput()
-	return output, err
 }
 
 // Reason is the last thing that was said in a few words.
