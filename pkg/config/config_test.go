@@ -50,12 +50,10 @@ func (i interval) MarshalText() ([]byte, error) { return []byte(i.Text), nil }
 // variables is a made-up environment.
 type variables map[string]string
 
-func (v variables) lookup(name string) (string, bool) { value, ok := v[name]; return value, ok }
-
 func load(t *testing.T, v variables) (settings, error) {
 	t.Helper()
 	var s settings
-	err := config.Load(&s, config.Options{Lookup: v.lookup})
+	err := config.Load(&s, config.Options{Environment: v})
 	return s, err
 }
 
@@ -160,7 +158,7 @@ func TestLoadValidates(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := config.Load(new(validated), config.Options{Lookup: test.variables.lookup})
+			err := config.Load(new(validated), config.Options{Environment: test.variables})
 			var got []string
 			if err != nil {
 				for line := range strings.Lines(err.Error()) {
@@ -213,7 +211,7 @@ func TestOldNames(t *testing.T) {
 			t.Parallel()
 			var got settings
 			var warnings []string
-			if err := config.Load(&got, config.Options{Lookup: test.variables.lookup, Warnings: &warnings}); err != nil {
+			if err := config.Load(&got, config.Options{Environment: test.variables, Warnings: &warnings}); err != nil {
 				t.Fatalf("Load: %v", err)
 			}
 			if got.Signing != test.want {
@@ -258,7 +256,7 @@ func TestFile(t *testing.T) {
 		t.Parallel()
 		name := write(t, "PORT=1\nJWT_SECRET_KEY=x\n")
 		var got settings
-		err := config.Load(&got, config.Options{Lookup: variables{"CONFIG_FILE": "/does/not/exist"}.lookup, File: name})
+		err := config.Load(&got, config.Options{Environment: variables{"CONFIG_FILE": "/does/not/exist"}, File: name})
 		if err != nil || got.Port != 1 {
 			t.Errorf("port %d, error %v", got.Port, err)
 		}
@@ -305,7 +303,7 @@ func TestMistakesInTheStruct(t *testing.T) {
 	for name, target := range targets {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := config.Load(target, config.Options{Lookup: variables{}.lookup})
+			err := config.Load(target, config.Options{Environment: variables{}})
 			if err == nil || errors.Is(err, config.ErrConfig) {
 				t.Errorf("error = %v, want one that is not ErrConfig", err)
 			}

@@ -53,16 +53,12 @@ func (f field) show() string {
 		return ""
 	case f.secret():
 		return redact.Mask
-	case f.value.Kind() == reflect.Slice:
+	case isList(f.kind.Type):
 		each := make([]string, f.value.Len())
 		for i := range each {
 			each[i] = plain(f.value.Index(i))
 		}
-		separator := f.kind.Tag.Get("envSeparator")
-		if separator == "" {
-			separator = ","
-		}
-		return redact.Text(strings.Join(each, separator))
+		return redact.Text(strings.Join(each, ","))
 	default:
 		return redact.Text(plain(f.value))
 	}

@@ -14,10 +14,9 @@ func ExampleLoad() {
 		Grace  time.Duration `env:"GRACE" envDefault:"30s"`
 	}
 	environment := map[string]string{"PORT": "http", "GRACE": "30"}
-	lookup := func(name string) (string, bool) { value, ok := environment[name]; return value, ok }
 
 	var s settings
-	fmt.Println(config.Load(&s, config.Options{Lookup: lookup}))
+	fmt.Println(config.Load(&s, config.Options{Environment: environment}))
 	// Output:
 	// the configuration is not valid:
 	//   - PORT is "http", which is not a whole number: set it to a number such as 8080

@@ -1,15 +1,12 @@
 package config
 
 import (
-	"encoding"
 	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/caarlos0/env/v11"
 
 	"github.com/etrainer/backend/pkg/redact"
 )
@@ -28,7 +25,7 @@ type field struct {
 	production string
 	value      reflect.Value
 	kind       reflect.StructField
-	prefix     string
+	mistake    string // of the struct; "" = none
 }
 
 var secretType = reflect.TypeFor[Secret]()
@@ -40,7 +37,13 @@ func fieldsOf(target any) ([]field, error) {
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
 		return nil, fmt.Errorf("the configuration has to be a pointer to a struct, not %T", target)
 	}
-	return walk(v.Elem(), "", ""), nil
+	fields := walk(v.Elem(), "", "")
+	for _, f := range fields {
+		if f.mistake != "" {
+			return nil, fmt.Errorf("field %s of the configuration %s", f.goName, f.mistake)
+		}
+	}
+	return fields, nil
 }
 
 func walk(v reflect.Value, path, prefix string) []field {
@@ -72,14 +75,17 @@ func newField(v reflect.Value, kind reflect.StructField, path, prefix string) fi
 		fallback: kind.Tag.Get("envDefault"),
 		value:    v,
 		kind:     kind,
-		prefix:   prefix,
 	}
 	if f.unit == "" && kind.Type == reflect.TypeFor[time.Duration]() {
 		f.unit = "ms, s, m or h"
 	}
 	f.production, f.suggested = kind.Tag.Lookup("production")
-	for option := range strings.SplitSeq(options, ",") {
-		f.required = f.required || option == "required" || option == "notEmpty"
+	f.required = options == "required"
+	switch {
+	case options != "" && !f.required:
+		f.mistake = "has an option that is not required, the only one: " + options
+	case !settable(kind.Type):
+		f.mistake = "has a type that no text is read into: " + kind.Type.String()
 	}
 	for alias := range strings.SplitSeq(kind.Tag.Get("envAlias"), ",") {
 		if alias = strings.TrimSpace(alias); alias != "" {
@@ -89,46 +95,11 @@ func newField(v reflect.Value, kind reflect.StructField, path, prefix string) fi
 	return f
 }
 
-// parse lets the env package parse this one field, in a struct of its own, so
-// that an error is known to be this field's.
-func (f field) parse(text string) error {
-	alone := reflect.New(reflect.StructOf([]reflect.StructField{{Name: f.kind.Name, Type: f.kind.Type, Tag: f.kind.Tag}}))
-	environment := map[string]string{}
-	if text != "" {
-		environment[f.names[0]] = text
-	}
-	alone.Elem().Field(0).Set(f.value)
-	if err := env.ParseWithOptions(alone.Interface(), env.Options{Environment: environment, Prefix: f.prefix}); err != nil {
-		return err
-	}
-	f.value.Set(alone.Elem().Field(0))
-	f.trimElements()
-	return nil
-}
-
 func (f field) trim(text string) string {
 	if f.secret() {
 		return text
 	}
 	return strings.TrimSpace(text)
-}
-
-// trimElements drops the white space around the elements of a list, and empty
-// elements.
-func (f field) trimElements() {
-	list, ok := reflect.TypeAssert[[]string](f.value)
-	if !ok {
-		return
-	}
-	kept := make([]string, 0, len(list))
-	for _, each := range list {
-		if each = strings.TrimSpace(each); each != "" {
-			kept = append(kept, each)
-		}
-	}
-	if len(list) > 0 {
-		f.value.Set(reflect.ValueOf(kept))
-	}
 }
 
 // secret reports whether the value must not be shown: by its type, or because
@@ -148,11 +119,17 @@ func (f field) missing() *Problem {
 	return &Problem{Variable: f.names[0], Fault: "is not set", Mend: mend}
 }
 
-// unreadable words what is wrong with a value of this field's type.
-func (f field) unreadable(text string, cause error) *Problem {
-	p := &Problem{Variable: f.names[0], Value: redact.Text(text)}
-	if f.secret() {
-		p.Value = ""
+// unreadable words what is wrong with a value of this field's type, which comes
+// from the environment or the file of that path.
+func (f field) unreadable(value any, path string, cause error) *Problem {
+	p := &Problem{Variable: f.names[0]}
+	if wrong, ok := errors.AsType[shapeError](cause); ok {
+		p.Fault = "is " + wrong.is + " in " + path + ", where " + wrong.belongs + " belongs"
+		p.Mend = wrong.mend
+		return p
+	}
+	if !f.secret() {
+		p.Value = redact.Text(written(value))
 	}
 	example := func(otherwise string) string {
 		if f.fallback != "" {
@@ -161,12 +138,11 @@ func (f field) unreadable(text string, cause error) *Problem {
 		return otherwise
 	}
 	kind := f.kind.Type
-	if kind.Kind() == reflect.Slice {
+	if isList(kind) {
 		kind = kind.Elem()
 	}
-	_, custom := reflect.TypeAssert[encoding.TextUnmarshaler](reflect.New(kind))
 	switch {
-	case custom || kind.Kind() == reflect.Pointer:
+	case readsText(kind) || kind.Kind() == reflect.Pointer:
 		p.Fault, p.Mend = "cannot be used", redact.Text(cause.Error())
 	case kind == reflect.TypeFor[time.Duration]():
 		p.Fault, p.Mend = "is not a duration", "write a number with a unit, such as "+example("30s")+" (units: ms, s, m, h)"
@@ -185,4 +161,17 @@ func (f field) unreadable(text string, cause error) *Problem {
 		p.Fault, p.Mend = "cannot be used", redact.Text(cause.Error())
 	}
 	return p
+}
+
+// written is a value as it would stand in the environment.
+func written(value any) string {
+	elements, ok := value.([]any)
+	if !ok {
+		return fmt.Sprint(value)
+	}
+	each := make([]string, len(elements))
+	for i, element := range elements {
+		each[i] = written(element)
+	}
+	return strings.Join(each, ",")
 }

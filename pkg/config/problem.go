@@ -42,14 +42,21 @@ func (p Problem) Error() string {
 // Unwrap makes a Problem that is returned by itself ErrConfig.
 func (p Problem) Unwrap() error { return ErrConfig }
 
-// invalid is everything that Load found wrong.
-type invalid struct{ problems []error }
+// invalid is everything that Load found wrong, and the names that it does not
+// know: one of them may be what was meant by a name that is not set.
+type invalid struct {
+	problems []error
+	unknown  []string
+}
 
 func (e invalid) Error() string {
 	var b strings.Builder
 	b.WriteString(ErrConfig.Error() + ":")
 	for _, problem := range e.problems {
 		b.WriteString("\n  - " + problem.Error())
+	}
+	for _, sentence := range e.unknown {
+		b.WriteString("\n  - " + sentence)
 	}
 	return b.String()
 }

@@ -13,14 +13,23 @@ var retired = []string{
 	"LB_MAX_CONNECTIONS", "LB_TIMEOUT_MS", "LOG_FILE_PATH", "REDIS_MAX_RETRIES", "REDIS_RETRY_DELAY_MS", "SESSION_SECRET", "WORKER_ID",
 }
 
+// withoutEffect are the variables that warnOfRetired tells of.
+var withoutEffect = func() map[string]bool {
+	out := map[string]bool{cloudinaryURL: true}
+	for _, name := range retired {
+		out[name] = true
+	}
+	return out
+}()
+
 // warnOfRetired names what is set in vain, so that nobody relies on it.
 func (s sources) warnOfRetired(warn func(format string, args ...any)) {
-	if s.value(cloudinaryURL) != "" {
+	if s.layers.IsSet(cloudinaryURL) {
 		warn("%s has no effect here: set CLOUDINARY_CLOUD_NAME, CLOUDINARY_API_KEY and CLOUDINARY_API_SECRET to its parts", cloudinaryURL)
 	}
 	var found []string
 	for _, name := range retired {
-		if s.value(name) != "" {
+		if s.layers.IsSet(name) {
 			found = append(found, name)
 		}
 	}

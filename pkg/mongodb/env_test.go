@@ -16,8 +16,7 @@ import (
 func loadEnv(t *testing.T, variables map[string]string) mongodb.Env {
 	t.Helper()
 	var settings struct{ Mongo mongodb.Env }
-	lookup := func(name string) (string, bool) { value, ok := variables[name]; return value, ok }
-	if err := config.Load(&settings, config.Options{Lookup: lookup}); err != nil {
+	if err := config.Load(&settings, config.Options{Environment: variables}); err != nil {
 		t.Fatalf("Load: %v", err)
 	}
 	return settings.Mongo

@@ -16,9 +16,7 @@ func TestCount(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{"auto": min(runtime.GOMAXPROCS(0), supervise.MaxCount), "": min(runtime.GOMAXPROCS(0), supervise.MaxCount), "1": 1, "64": 64} {
 		var env supervise.Env
-		err := config.Load(&env, config.Options{Lookup: func(name string) (string, bool) {
-			return map[string]string{"WORKER_COUNT": text, "ENABLE_CLUSTERING": "true"}[name], true
-		}})
+		err := config.Load(&env, config.Options{Environment: map[string]string{"WORKER_COUNT": text, "ENABLE_CLUSTERING": "true"}})
 		if err != nil || env.Count.Children() != want || !env.Clustering {
 			t.Errorf("WORKER_COUNT=%q: %+v, %v, want %d", text, env, err, want)
 		}

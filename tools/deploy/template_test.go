@@ -3,16 +3,18 @@ package deploy_test
 import (
 	"bytes"
 	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// update writes the template anew: make env-example.
-var update = flag.Bool("update", false, "write .env.production.example anew")
+// update writes the template and the list of names anew: make env-example.
+var update = flag.Bool("update", false, "write .env.production.example and pkg/config/names.txt anew")
 
 const templateHead = `# Settings of the api, the worker and migrate in production. "make env" makes
 # .env.production of it for this machine; or copy it and fill it in, and either
@@ -27,8 +29,8 @@ const templateHead = `# Settings of the api, the worker and migrate in productio
 # "worker settings" and "migrate settings" print what a release knows.
 `
 
-// TestTemplate makes .env.production.example of what the programs say about
-// themselves, and compares.
+// TestTemplate makes .env.production.example, and the names that pkg/config
+// knows, of what the programs say about themselves, and compares.
 func TestTemplate(t *testing.T) {
 	t.Parallel()
 	said := map[string]*said{"api": settings(t, "api", "api"), "worker": settings(t, "worker", "worker"), "migrate": settings(t, "migrations", "migrate")}
@@ -56,7 +58,14 @@ func TestTemplate(t *testing.T) {
 		}
 	}
 	want := templateHead + both.String() + api.String() + worker.String() + migrate.String()
-	path := filepath.Join(root, ".env.production.example")
+	compare(t, ".env.production.example", want)
+	compare(t, "pkg/config/names.txt", names(said["api"], said["worker"], said["migrate"]))
+}
+
+// compare compares a file with what the programs say, or writes it.
+func compare(t *testing.T, file, want string) {
+	t.Helper()
+	path := filepath.Join(root, file)
 	if *update {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -69,6 +78,24 @@ func TestTemplate(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("%s differs from what the programs say from line %d on; run: make env-example", path, firstDifference(got, []byte(want)))
 	}
+}
+
+var oldNames = regexp.MustCompile(`Old name: ([A-Z0-9_, ]+)`)
+
+// names lists each variable and its old names on a line.
+func names(programs ...*said) string {
+	lines := map[string]bool{}
+	for _, program := range programs {
+		for _, name := range program.names {
+			line := name
+			comment := strings.ReplaceAll(program.text[name], "\n# ", " ")
+			if m := oldNames.FindStringSubmatch(comment); m != nil {
+				line += " " + strings.ReplaceAll(m[1], ",", "")
+			}
+			lines[line+"\n"] = true
+		}
+	}
+	return strings.Join(slices.Sorted(maps.Keys(lines)), "")
 }
 
 // said is what a program says of its variables.

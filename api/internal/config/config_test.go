@@ -17,10 +17,7 @@ const secret = "q8Zt2vXw9Lr5Nb7Kd3Hf6Jm1Pc4Gs0YuTe"
 // load reads a configuration from the variables alone.
 func load(variables map[string]string) (config.Config, error) {
 	var cfg config.Config
-	err := settings.Load(&cfg, settings.Options{Lookup: func(name string) (string, bool) {
-		value, ok := variables[name]
-		return value, ok
-	}})
+	err := settings.Load(&cfg, settings.Options{Environment: variables})
 	return cfg, err
 }
 

@@ -25,8 +25,7 @@ func TestMetricsThatAlertsRelyOn(t *testing.T) {
 	mongotest.Migrate(t, db)
 	settings := map[string]string{"MONGODB_URI": mongotest.URI(t) + db.Name()}
 	var cfg config.Config
-	lookup := func(name string) (string, bool) { value, ok := settings[name]; return value, ok }
-	if err := baseconfig.Load(&cfg, baseconfig.Options{Lookup: lookup}); err != nil {
+	if err := baseconfig.Load(&cfg, baseconfig.Options{Environment: settings}); err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)

@@ -78,8 +78,7 @@ func newRunning(t *testing.T, settings map[string]string) *running {
 	t.Helper()
 	settings["REDIS_URL"] = mongotest.RedisURL(t)
 	var cfg config.Config
-	lookup := func(name string) (string, bool) { value, ok := settings[name]; return value, ok }
-	if err := baseconfig.Load(&cfg, baseconfig.Options{Lookup: lookup}); err != nil {
+	if err := baseconfig.Load(&cfg, baseconfig.Options{Environment: settings}); err != nil {
 		t.Fatal(err)
 	}
 	r := &running{log: &journal{}}

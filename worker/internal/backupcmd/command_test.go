@@ -47,7 +47,7 @@ func (s *shell) run(args ...string) (string, error) {
 	s.t.Helper()
 	cmd := newCommand(tool{
 		load: func(c *config.Config) error {
-			return baseconfig.Load(c, baseconfig.Options{Lookup: func(name string) (string, bool) { value, ok := s.env[name]; return value, ok }})
+			return baseconfig.Load(c, baseconfig.Options{Environment: s.env})
 		},
 		now: func() time.Time { return s.now }, patience: patience,
 	})

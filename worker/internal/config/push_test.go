@@ -12,10 +12,7 @@ import (
 func load(variables map[string]string) (config.Config, error) {
 	var cfg config.Config
 	variables["MONGODB_URI"] = "mongodb://127.0.0.1/etrainer"
-	err := base.Load(&cfg, base.Options{Lookup: func(name string) (string, bool) {
-		value, ok := variables[name]
-		return value, ok
-	}})
+	err := base.Load(&cfg, base.Options{Environment: variables})
 	return cfg, err
 }
 

@@ -11,7 +11,7 @@ import (
 
 func load(values map[string]string) (backupenv.Env, error) {
 	var env backupenv.Env
-	err := config.Load(&env, config.Options{Lookup: func(name string) (string, bool) { value, ok := values[name]; return value, ok }})
+	err := config.Load(&env, config.Options{Environment: values})
 	return env, err
 }
 
@@ -70,7 +70,7 @@ func TestPlaces(t *testing.T) {
 			}
 		})
 	}
-	env, err := load(nil)
+	env, err := load(map[string]string{})
 	if err != nil {
 		t.Fatal(err)
 	}
