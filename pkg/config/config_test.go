@@ -293,6 +293,9 @@ func TestMistakesInTheStruct(t *testing.T) {
 		"bad type": &struct {
 			C chan int `env:"C" envDefault:"x"`
 		}{},
+		"map": &struct {
+			M map[string]string `env:"M"`
+		}{},
 		"bad default": &struct {
 			N int `env:"N" envDefault:"x"`
 		}{},
