@@ -59,7 +59,7 @@ tidy: ## write go.mod and go.sum of every module anew
 	@$(call each,$(MODULES) tools/lint,go mod tidy)
 
 .PHONY: env-example
-env-example: ## write .env.production.example and pkg/config/names.txt anew, from the settings of the programs
+env-example: ## write .env.production.example anew, from the settings of the programs, and their names
 	cd tools/deploy && go test -count=1 -run '^TestTemplate$$' . -update
 
 .PHONY: clean

@@ -117,6 +117,20 @@ func TestLoadReportsEverythingAtOnce(t *testing.T) {
 	}
 }
 
+// TestNumbersAreInBaseTen, whatever they begin with.
+func TestNumbersAreInBaseTen(t *testing.T) {
+	t.Parallel()
+	got, err := load(t, variables{"PORT": "010", "WORKERS": "010", "JWT_SECRET_KEY": "x"})
+	if err != nil || got.Port != 10 || got.Workers != 10 {
+		t.Errorf("port %d, workers %d, %v", got.Port, got.Workers, err)
+	}
+	for _, text := range []string{"0x10", "1_000", "0b1", "1e3"} {
+		if _, err := load(t, variables{"PORT": text, "JWT_SECRET_KEY": "x"}); !errors.Is(err, config.ErrConfig) {
+			t.Errorf("PORT=%s is read: %v", text, err)
+		}
+	}
+}
+
 // validated checks what tags cannot say.
 type validated struct {
 	Min    int           `env:"MIN" envDefault:"1"`

@@ -18,7 +18,6 @@ import (
 func (f field) decode(layers *viper.Viper) (reflect.Value, error) {
 	into := reflect.New(f.kind.Type)
 	err := layers.UnmarshalKey(f.names[0], into.Interface(), func(c *mapstructure.DecoderConfig) {
-		c.WeaklyTypedInput = false // it would read 010 as 8, and a number as text
 		c.DecodeHook = mapstructure.ComposeDecodeHookFunc(
 			readShape,
 			mapstructure.TextUnmarshallerHookFunc(),

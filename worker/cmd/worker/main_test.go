@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,6 +61,28 @@ func TestOldNames(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(log)
+	}
+}
+
+// TestFileOfSettings starts with a file that holds an old name and one that is
+// written wrongly.
+func TestFileOfSettings(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "etrainer.yaml")
+	text := "MONGODB_URI: " + mongotest.URI(t) + mongotest.Database(t).Name() + "\nWORKER_PORT: 0\nAGENDA_PROCESS_EVERY: 10 seconds\nWORKER_CONCURENCY: 3\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// A database that was never migrated ends the start.
+	code, log := fails(t, "CONFIG_FILE="+file)
+	for _, want := range []string{
+		"AGENDA_PROCESS_EVERY is the old name of WORKER_POLL_INTERVAL: it works, but rename it",
+		"WORKER_CONCURENCY in " + file + " is unknown and has no effect: rename it to WORKER_CONCURRENCY, or remove it",
+		"migrate up",
+	} {
+		if code != lifecycle.ExitBadConfig || !strings.Contains(log, want) {
+			t.Errorf("exit code %d, and the log lacks %q\n%s", code, want, log)
+		}
 	}
 }
 
