@@ -40,7 +40,7 @@ func (e shapeError) Error() string { return "is " + e.is + ", where " + e.belong
 // text of a list. Only quotes keep text that looks like a number or a date as it
 // was written, so text is not made of these.
 func readShape(_, to reflect.Type, data any) (any, error) {
-	is, text := "", ""
+	var is, text string
 	switch value := data.(type) {
 	case string:
 		if isList(to) {
@@ -123,7 +123,7 @@ func readScalar(_, to reflect.Type, data any) (any, error) {
 		number, err := strconv.ParseFloat(text, to.Bits())
 		return number, err
 	case to == locationType:
-		location, err := time.LoadLocation(text) //nolint:forbidigo // schedule.ParseZone is for time zones that are written by hand, this for what a zone file names
+		location, err := time.LoadLocation(text) //nolint:forbidigo // programs have schedule.ParseZone; this is for a field that is a time.Location
 		if err != nil {
 			return nil, fmt.Errorf("unable to parse location: %w", err)
 		}

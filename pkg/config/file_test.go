@@ -47,7 +47,7 @@ func TestFormats(t *testing.T) {
 		Waits: []time.Duration{time.Second, 2 * time.Second}, Every: interval{"10 seconds"}, Signing: "007 a$b #c",
 	}
 	for name, text := range same {
-		for kind, mark := range map[string]string{"": "", " with a mark": "\xef\xbb\xbf"} {
+		for kind, mark := range map[string]string{"": "", ", with a mark": "\xef\xbb\xbf"} {
 			t.Run(name+kind, func(t *testing.T) {
 				t.Parallel()
 				for _, ends := range []string{"\n", "\r\n"} {

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -59,9 +60,7 @@ func TestUnknownNames(t *testing.T) {
 			t.Parallel()
 			path := file(t, test.file, test.text)
 			environment := variables{"CONFIG_FILE": path, "JWT_SECRET_KEY": "x"}
-			for name, value := range test.environment {
-				environment[name] = value
-			}
+			maps.Copy(environment, test.environment)
 			var warnings []string
 			if err := config.Load(new(settings), config.Options{Environment: environment, Warnings: &warnings}); err != nil {
 				t.Fatalf("Load: %v", err)
