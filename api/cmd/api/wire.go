@@ -165,7 +165,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	})
 	routes, err := server.Routes(p.routing, probes, authRoutes, queueRoutes, state, uploadRoutes, reports.NewHandler(reportsmongo.New(database)))
 	if err == nil {
-		err = register(p.metrics, client.Collector(), cache.NewCollector(cached.layers))
+		err = register(p.metrics, client.Collector(), authRoutes.Collector(), cache.NewCollector(cached.layers))
 	}
 	if err != nil {
 		return nil, errors.Join(err, client.Close(ctx))
@@ -233,7 +233,8 @@ func tokens(cfg config.Config, clock *mongodb.ServerClock) *auth.Tokens {
 	return auth.NewTokens(auth.TokenOptions{
 		AccessSecret: []byte(cfg.JWTSecret.Reveal()), RefreshSecret: []byte(cfg.JWTRefreshSecret.Reveal()),
 		AccessLifetime: time.Duration(cfg.JWTExpiresIn), RefreshLifetime: time.Duration(cfg.JWTRefreshExpires),
-		Now: clock.Now,
+		SessionLifetime: time.Duration(cfg.SessionExpiresIn),
+		Now:             clock.Now,
 	})
 }
 

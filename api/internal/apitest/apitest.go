@@ -70,6 +70,8 @@ type Options struct {
 	// OneSecret signs refresh tokens with AccessSecret, as the Node backend does
 	// without JWT_REFRESH_SECRET.
 	OneSecret bool
+	// SessionLifetime is how long a session lasts at most. 0 = for ever.
+	SessionLifetime time.Duration
 	// PasswordCost is the bcrypt cost of new passwords. 0 = the least.
 	PasswordCost int
 	// Users stands between the service and the stored accounts. nil = nothing does.
@@ -78,6 +80,8 @@ type Options struct {
 	Limits middleware.Limits
 	// Counted makes the counts of jobs come from the cache, as in the program.
 	Counted bool
+	// Routing changes the options of the routes. nil = they stay.
+	Routing func(*server.RouteOptions)
 	// Auth are optional parts of the accounts.
 	Auth []auth.Option
 }
@@ -127,7 +131,7 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 		OtherNames: jobs.NewWorkerNames(registry, o.Now).Names, Zone: zone, Log: o.Log,
 	})
 	accounts := authmongo.New(db, o.Now, o.Log)
-	secrets := auth.TokenOptions{AccessSecret: []byte(AccessSecret), AccessLifetime: time.Hour, RefreshLifetime: 7 * 24 * time.Hour, Now: o.Now}
+	secrets := auth.TokenOptions{AccessSecret: []byte(AccessSecret), AccessLifetime: time.Hour, RefreshLifetime: 7 * 24 * time.Hour, SessionLifetime: o.SessionLifetime, Now: o.Now}
 	if !o.OneSecret {
 		secrets.RefreshSecret = []byte(RefreshSecret)
 	}
@@ -193,6 +197,9 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 	})
 	routing := RouteOptions(o.Log)
 	routing.Limits = o.Limits
+	if o.Routing != nil {
+		o.Routing(&routing)
+	}
 	routes, err := server.Routes(routing, probes, service, handler, state, uploads.NewHandler(files), reports.NewHandler(reportsmongo.New(db)))
 	if err != nil {
 		t.Fatalf("routes: %v", err)

@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/etrainer/backend/api/internal/web"
+	"github.com/etrainer/backend/pkg/errs"
 	"github.com/etrainer/backend/pkg/logging"
 )
 
@@ -25,6 +26,11 @@ type callerKey struct{}
 func CallerOf(ctx context.Context) Caller {
 	caller, _ := ctx.Value(callerKey{}).(Caller)
 	return caller
+}
+
+// forbidden tells which role is missing.
+func forbidden(role Role) error {
+	return web.Title("Forbidden", errs.Newf(errs.Forbidden, "Forbidden: this needs the role %s, and your account has the role %s", RoleAdmin, role))
 }
 
 // LoggedIn lets only callers with a good access token pass.
@@ -47,7 +53,7 @@ func (s *Service) Admin() gin.HandlerFunc {
 		case errors.Is(err, ErrNoUser):
 			err = errAdminNotFound
 		case err == nil && !caller.User.Admin():
-			err = errAdminForbidden
+			err = forbidden(caller.User.Role)
 		}
 		pass(c, caller, err)
 	}
@@ -59,7 +65,7 @@ func pass(c *gin.Context, caller Caller, err error) {
 		return
 	}
 	ctx := context.WithValue(c.Request.Context(), callerKey{}, caller)
-	c.Request = c.Request.WithContext(logging.With(ctx, slog.String("user_id", caller.User.ID)))
+	c.Request = c.Request.WithContext(logging.With(ctx, slog.String("user_id", caller.User.ID), slog.String("session", caller.session)))
 	c.Next()
 }
 

@@ -167,19 +167,30 @@ func ask[T any](client *http.Client, request *http.Request) (T, error) {
 
 // google logs in whoever owns a Google token, and makes an account at the first
 // time.
-func (s *Service) google(ctx context.Context, token string) (Pair, error) {
-	profile, err := s.googleAPI.profile(ctx, token)
-	if err != nil {
-		return Pair{}, err
-	}
+//
+// Google has verified the address. Whoever registered it before with a password
+// has not, and may be anybody: at the first login with Google the password goes,
+// and the sessions that it opened with it.
+func (s *Service) google(ctx context.Context, profile googleProfile, client string) (Pair, error) {
 	user, err := s.users.ByEmail(ctx, profile.Email)
 	if errors.Is(err, ErrNoUser) {
 		user, err = s.registerGoogle(ctx, profile)
 	}
+	if err == nil && !user.Verified {
+		if user.PasswordHash != "" {
+			s.log.WarnContext(ctx, "the password of an account was removed at its first login with Google: whoever set it had not verified the address")
+		}
+		user, err = s.users.Verify(ctx, user.ID, s.time())
+		s.recent.changed(ctx, accountOf(user.ID))
+	}
 	if err != nil {
 		return Pair{}, err
 	}
-	return s.open(ctx, user)
+	pair, err := s.open(ctx, user, s.time(), client)
+	if err == nil {
+		s.count(eventLogin)
+	}
+	return pair, err
 }
 
 func (s *Service) registerGoogle(ctx context.Context, profile googleProfile) (User, error) {

@@ -1,7 +1,11 @@
 package auth
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -24,6 +28,13 @@ type pairReply struct {
 	RefreshToken string `json:"refreshToken"`
 }
 
+// endedReply tells whose sessions were ended.
+type endedReply struct {
+	Message string `json:"message"`
+	UserID  string `json:"userId"`
+	Email   string `json:"email"`
+}
+
 type messageReply struct {
 	Message string `json:"message"`
 }
@@ -38,10 +49,12 @@ func (s *Service) postRegister(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	tell(c, accountAttr(input.Email))
 	user, err := s.register(c.Request.Context(), input)
 	if err != nil {
 		return err
 	}
+	tell(c, slog.String("user_id", user.ID))
 	return web.JSON(c, http.StatusCreated, registeredReply{Message: "Register successfully", User: user.Profile})
 }
 
@@ -54,10 +67,12 @@ func (s *Service) postLogin(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	tell(c, accountAttr(email))
 	user, pair, err := s.login(c.Request.Context(), email, password, web.ClientKey(c))
 	if err != nil {
 		return err
 	}
+	tell(c, slog.String("user_id", user.ID), slog.String("session", pair.session))
 	return web.JSON(c, http.StatusOK, loginReply{
 		pairReply: pairReply{Token: pair.Access, RefreshToken: pair.Refresh},
 		User:      user.Profile,
@@ -73,10 +88,16 @@ func (s *Service) postGoogle(c *gin.Context) error {
 	if body.Token == nil || *body.Token == "" {
 		return errNoGoogleToken
 	}
-	pair, err := s.google(c.Request.Context(), *body.Token)
+	profile, err := s.googleAPI.profile(c.Request.Context(), *body.Token)
 	if err != nil {
 		return err
 	}
+	tell(c, accountAttr(profile.Email))
+	pair, err := s.google(c.Request.Context(), profile, web.ClientKey(c))
+	if err != nil {
+		return err
+	}
+	tell(c, slog.String("session", pair.session))
 	return web.JSON(c, http.StatusOK, pairReply{Token: pair.Access, RefreshToken: pair.Refresh})
 }
 
@@ -89,16 +110,61 @@ func (s *Service) postRefresh(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	pair, err := s.refresh(c.Request.Context(), token)
+	used, err := s.tokens.readRefresh(token)
+	if err != nil {
+		s.count(eventRefreshFailed)
+		return withCause(errBadRefresh, err)
+	}
+	tell(c, slog.String("user_id", used.UserID), accountAttr(used.Email), slog.String("session", used.Session))
+	pair, err := s.refresh(c.Request.Context(), used, web.ClientKey(c))
 	if err != nil {
 		return err
 	}
 	return web.JSON(c, http.StatusOK, pairReply{Token: pair.Access, RefreshToken: pair.Refresh})
 }
 
+// postLogout ends the session of the caller, or all of them.
 func (s *Service) postLogout(c *gin.Context) error {
-	if err := s.logout(c.Request.Context(), CallerOf(c.Request.Context())); err != nil {
+	body, err := web.Decode[logoutBody](c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request.Context()
+	caller := CallerOf(ctx)
+	if body.Everywhere {
+		if err := s.endSessions(ctx, caller.User.ID); err != nil {
+			return err
+		}
+		return web.JSON(c, http.StatusOK, messageReply{"Logged out everywhere"})
+	}
+	if err := s.logout(ctx, caller); err != nil {
 		return err
 	}
 	return web.JSON(c, http.StatusOK, messageReply{"Logged out successfully"})
+}
+
+// deleteSessions ends all sessions of an account, which is named by its id or its
+// address.
+func (s *Service) deleteSessions(c *gin.Context) error {
+	ctx := c.Request.Context()
+	user, err := s.find(ctx, c.Param("user"))
+	if err == nil {
+		err = s.endSessions(ctx, user.ID)
+	}
+	if errors.Is(err, ErrNoUser) {
+		return withCause(errNoSuchUser, err)
+	}
+	if err != nil {
+		return err
+	}
+	s.log.WarnContext(ctx, "all sessions of an account were ended by an administrator", accountAttr(user.Email))
+	return web.JSON(c, http.StatusOK, endedReply{Message: "All sessions were ended", UserID: user.ID, Email: user.Email})
+}
+
+// find returns the account with an id or an address.
+func (s *Service) find(ctx context.Context, name string) (User, error) {
+	if strings.Contains(name, "@") {
+		return s.users.ByEmail(ctx, name)
+	}
+	return s.users.ByID(ctx, name)
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/etrainer/backend/api/internal/web"
+	"github.com/etrainer/backend/pkg/errs"
 )
 
 // registrationBody is the body of POST /register. The mobile app sends name
@@ -32,6 +33,27 @@ type loginBody struct {
 // googleBody carries an OAuth access token of Google.
 type googleBody struct {
 	Token *string `json:"token"`
+}
+
+// logoutBody says whether all sessions end; by default that of the caller does.
+type logoutBody struct {
+	Everywhere choice `json:"everywhere"`
+}
+
+// choice is a boolean that a form can send as well.
+type choice bool
+
+// UnmarshalJSON implements json.Unmarshaler. null is false.
+func (c *choice) UnmarshalJSON(text []byte) error {
+	switch string(text) {
+	case "true", `"true"`:
+		*c = true
+	case "false", `"false"`, "null":
+		*c = false
+	default:
+		return errs.Invalid("everywhere", "%q must be true or false", "everywhere")
+	}
+	return nil
 }
 
 type refreshBody struct {

@@ -24,6 +24,12 @@ func WithClock(now func() time.Time) Option { return func(s *Service) { s.now = 
 // WithLog sets where the Service logs to.
 func WithLog(log *slog.Logger) Option { return func(s *Service) { s.log = log } }
 
+// WithTurns sets how a login waits for its turn where its account had many
+// failures; it comes after WithThrottle. Else time.After does.
+func WithTurns(after func(time.Duration) <-chan time.Time) Option {
+	return func(s *Service) { s.throttle.after = after }
+}
+
 // WithThrottle counts failed logins per account and per address in a store.
 // Without it only the limit of /api/auth counts them.
 func WithThrottle(store limit.Store, log *slog.Logger) Option {

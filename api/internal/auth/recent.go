@@ -40,6 +40,8 @@ type account struct {
 	Role          Role
 	LastLogoutAt  time.Time
 	EndedSessions []string
+	Stamp         string
+	AllEndedAt    time.Time
 }
 
 func newRecent(now func() time.Time, announce Announce, log *slog.Logger) (*recent, error) {
@@ -66,13 +68,16 @@ func (r *recent) user(ctx context.Context, users Users, id string) (User, error)
 		if errors.Is(err, ErrNoUser) {
 			err = fmt.Errorf("%w: %w", cache.ErrAbsent, err)
 		}
-		return account{Email: user.Email, Role: user.Role, LastLogoutAt: user.LastLogoutAt, EndedSessions: user.EndedSessions}, err
+		return account{user.Email, user.Role, user.LastLogoutAt, user.EndedSessions, user.Stamp, user.AllEndedAt}, err
 	})
 	if errors.Is(err, cache.ErrAbsent) {
 		return User{}, ErrNoUser
 	}
 	seen := found.Value
-	return User{ID: id, Email: seen.Email, Role: seen.Role, LastLogoutAt: seen.LastLogoutAt, EndedSessions: seen.EndedSessions}, err
+	return User{
+		ID: id, Email: seen.Email, Role: seen.Role, LastLogoutAt: seen.LastLogoutAt, EndedSessions: seen.EndedSessions,
+		Stamp: seen.Stamp, AllEndedAt: seen.AllEndedAt,
+	}, err
 }
 
 // ended reports whether a session has ended.
@@ -83,16 +88,20 @@ func (r *recent) ended(ctx context.Context, sessions Sessions, id string) (bool,
 	return found.Value, err
 }
 
-// changed forgets a user and a session, here and in the other replicas.
-func (r *recent) changed(ctx context.Context, user, session string) {
-	keys := []string{accountOf(user), sessionOf(session)}
+// changed forgets accounts and sessions, here and in the other replicas.
+func (r *recent) changed(ctx context.Context, keys ...string) {
 	r.forget(ctx, cache.Notice{Keys: keys})
 	if r.announce == nil {
 		return
 	}
 	if err := r.announce(context.WithoutCancel(ctx), keys...); err != nil {
-		r.log.DebugContext(ctx, "end of a session not announced; it is noticed soon", slog.Any("error", err))
+		r.log.DebugContext(ctx, "change of an account or a session not announced; it is noticed soon", slog.Any("error", err))
 	}
+}
+
+// forgetAccount forgets one account, here.
+func (r *recent) forgetAccount(ctx context.Context, id string) {
+	r.forget(ctx, cache.Notice{Keys: []string{accountOf(id)}})
 }
 
 // forget takes keys of other kinds, too: what is not remembered is not missed.

@@ -17,6 +17,13 @@ func (s *Service) Routes(group *gin.RouterGroup) {
 	group.POST("/logout", s.LoggedIn(), web.Handle(title, s.postLogout))
 }
 
+// AdminRoutes adds the routes by which administrators look after accounts to
+// /api/system/users.
+func (s *Service) AdminRoutes(group *gin.RouterGroup) {
+	group.Use(noStore)
+	group.DELETE("/:user/sessions", web.Handle("Internal server error", s.deleteSessions))
+}
+
 // noStore keeps tokens out of every cache on the way.
 func noStore(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/etrainer/backend/api/internal/apitest"
+	"github.com/etrainer/backend/api/internal/auth"
 	"github.com/etrainer/backend/api/internal/auth/authmongo"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 )
@@ -52,6 +53,7 @@ func TestRefreshTokensWorkOnce(t *testing.T) {
 	token := text(second.JSON["token"])
 	wantStatus(t, "use of the new access token", a.Get(t, adminRoute, token), http.StatusOK)
 
+	clock.wait(auth.RefreshGrace + time.Millisecond)
 	reused := refresh(t, b, text(first.JSON["refreshToken"]))
 	wantStatus(t, "refresh with a used token", reused, http.StatusUnauthorized)
 	if reused.JSON["error"] != "Invalid or expired refresh token" {
@@ -64,31 +66,86 @@ func TestRefreshTokensWorkOnce(t *testing.T) {
 	wantStatus(t, "another login", a.Get(t, adminRoute, a.Token(t, "an@example.com")), http.StatusOK)
 }
 
+// TestRefreshAtOnceAtTwoReplicas: an app whose requests meet an expired token
+// together asks several times, and gets one pair.
 func TestRefreshAtOnceAtTwoReplicas(t *testing.T) {
 	t.Parallel()
 	db := mongotest.Database(t)
 	replicas := []*apitest.API{apitest.Start(t, db, apitest.Options{}), apitest.Start(t, db, apitest.Options{})}
 	token := text(replicas[0].Login(t, "an@example.com").JSON["refreshToken"])
 	var all sync.WaitGroup
-	statuses := make(chan int, 8)
-	for i := range cap(statuses) {
-		all.Go(func() { statuses <- refresh(t, replicas[i%2], token).Status })
+	replies := make(chan apitest.Reply, 8)
+	for i := range cap(replies) {
+		all.Go(func() { replies <- refresh(t, replicas[i%2], token) })
 	}
 	all.Wait()
-	close(statuses)
-	good := 0
-	for status := range statuses {
-		switch status {
-		case http.StatusOK:
-			good++
-		case http.StatusUnauthorized:
-		default:
-			t.Errorf("status %d", status)
+	close(replies)
+	first := <-replies
+	wantStatus(t, "a refresh", first, http.StatusOK)
+	for reply := range replies {
+		if reply.Status != http.StatusOK || reply.Text != first.Text {
+			t.Errorf("%d %s, want the pair of the others: %s", reply.Status, reply.Text, first.Text)
 		}
 	}
-	if good != 1 {
-		t.Errorf("%d refreshes with one token succeeded, want 1", good)
+	wantStatus(t, "the access token of all", replicas[1].Get(t, adminRoute, text(first.JSON["token"])), http.StatusOK)
+	wantStatus(t, "the refresh token of all", refresh(t, replicas[1], text(first.JSON["refreshToken"])), http.StatusOK)
+}
+
+// TestALostAnswerIsGivenAgain for 30 seconds, also when its refresh token has been
+// used in the meantime.
+func TestALostAnswerIsGivenAgain(t *testing.T) {
+	t.Parallel()
+	clock := newHands()
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{Now: clock.now})
+	used := text(api.Login(t, "an@example.com").JSON["refreshToken"])
+	clock.wait(time.Minute)
+	lost := refresh(t, api, used)
+	wantStatus(t, "refresh", lost, http.StatusOK)
+	clock.wait(20 * time.Second)
+	again := refresh(t, api, used)
+	if again.Status != http.StatusOK || again.Text != lost.Text {
+		t.Errorf("after 20 seconds: %d %s, want %s", again.Status, again.Text, lost.Text)
 	}
+	next := refresh(t, api, text(again.JSON["refreshToken"]))
+	wantStatus(t, "refresh with what came again", next, http.StatusOK)
+	clock.wait(10 * time.Second)
+	if late := refresh(t, api, used); late.Status != http.StatusOK || late.Text != lost.Text {
+		t.Errorf("after 30 seconds: %d %s, want %s", late.Status, late.Text, lost.Text)
+	}
+	clock.wait(time.Millisecond)
+	wantStatus(t, "after that", refresh(t, api, used), http.StatusUnauthorized)
+	wantStatus(t, "the newest refresh token then", refresh(t, api, text(next.JSON["refreshToken"])), http.StatusUnauthorized)
+	wantStatus(t, "the access token then", api.Get(t, adminRoute, text(next.JSON["token"])), http.StatusUnauthorized)
+}
+
+// TestALostAnswerIsNotGivenAfterALogout of the session.
+func TestALostAnswerIsNotGivenAfterALogout(t *testing.T) {
+	t.Parallel()
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{})
+	used := text(api.Login(t, "an@example.com").JSON["refreshToken"])
+	next := refresh(t, api, used)
+	wantStatus(t, "logout", api.Post(t, logoutRoute, text(next.JSON["token"]), nil), http.StatusOK)
+	wantStatus(t, "refresh with the replaced token", refresh(t, api, used), http.StatusUnauthorized)
+}
+
+// TestASessionHasAGreatestAge, however often it is refreshed.
+func TestASessionHasAGreatestAge(t *testing.T) {
+	t.Parallel()
+	clock := newHands()
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{Now: clock.now, SessionLifetime: 10 * 24 * time.Hour})
+	pair := api.Login(t, "an@example.com")
+	for range 2 {
+		clock.wait(5*24*time.Hour - 15*time.Minute)
+		pair = refresh(t, api, text(pair.JSON["refreshToken"]))
+		wantStatus(t, "refresh within the greatest age", pair, http.StatusOK)
+	}
+	clock.wait(29 * time.Minute)
+	wantStatus(t, "access token just before the end", api.Get(t, adminRoute, text(pair.JSON["token"])), http.StatusOK)
+	pair = refresh(t, api, text(pair.JSON["refreshToken"]))
+	wantStatus(t, "refresh just before the end", pair, http.StatusOK)
+	clock.wait(2 * time.Minute)
+	wantStatus(t, "access token after the end", api.Get(t, adminRoute, text(pair.JSON["token"])), http.StatusUnauthorized)
+	wantStatus(t, "refresh after the end", refresh(t, api, text(pair.JSON["refreshToken"])), http.StatusUnauthorized)
 }
 
 func TestLogoutEndsTheSessionEverywhere(t *testing.T) {
@@ -137,7 +194,7 @@ func TestRoleIsLookedUp(t *testing.T) {
 	}
 	forbidden := api.Get(t, adminRoute, user)
 	wantStatus(t, "user", forbidden, http.StatusForbidden)
-	if forbidden.JSON["message"] != "Forbidden" {
+	if forbidden.JSON["error"] != "Forbidden" || forbidden.JSON["message"] != "Forbidden: this needs the role ADMIN, and your account has the role USER" {
 		t.Errorf("body = %s", forbidden.Text)
 	}
 	change("user@example.com", "ADMIN")
@@ -205,28 +262,28 @@ func TestAuthorizationHeader(t *testing.T) {
 		"more after it":               {"Bearer " + good + " x", 200, ""},
 		"made by hand":                {hs256(nil), 200, ""},
 		"missing":                     {"", 401, "Access Denied"},
-		"only a scheme":               {"Bearer", 401, "Token expired"},
-		"only a token":                {good, 401, "Token expired"},
-		"two spaces":                  {"Bearer  " + good, 401, "Token expired"},
-		"garbage":                     {"Bearer x.y.z", 401, "Token expired"},
-		"changed":                     {"Bearer " + good[:len(good)-6] + "AAAAAA", 401, "Token expired"},
-		"refresh token":               {"Bearer " + text(login.JSON["refreshToken"]), 401, "Token expired"},
+		"only a scheme":               {"Bearer", 401, "Invalid token"},
+		"only a token":                {good, 401, "Invalid token"},
+		"two spaces":                  {"Bearer  " + good, 401, "Invalid token"},
+		"garbage":                     {"Bearer x.y.z", 401, "Invalid token"},
+		"changed":                     {"Bearer " + good[:len(good)-6] + "AAAAAA", 401, "Invalid token"},
+		"refresh token":               {"Bearer " + text(login.JSON["refreshToken"]), 401, "Invalid token"},
 		"expired":                     {hs256(jwt.MapClaims{"exp": time.Now().Add(-time.Second).Unix()}), 401, "Token expired"},
-		"without expiry":              {hs256(jwt.MapClaims{"exp": nil}), 401, "Token expired"},
-		"unknown type":                {hs256(jwt.MapClaims{"type": "reset"}), 401, "Token expired"},
-		"refresh by type":             {hs256(jwt.MapClaims{"type": "refresh"}), 401, "Token expired"},
-		"without session":             {hs256(jwt.MapClaims{"sid": nil}), 401, "Token expired"},
-		"without user":                {hs256(jwt.MapClaims{"id": nil}), 401, "Token expired"},
-		"operator as user":            {hs256(jwt.MapClaims{"id": map[string]any{"$gt": ""}}), 401, "Token expired"},
-		"other secret":                {"Bearer " + sign(t, jwt.SigningMethodHS256, []byte(apitest.RefreshSecret), access(nil)), 401, "Token expired"},
-		"HS512":                       {"Bearer " + sign(t, jwt.SigningMethodHS512, []byte(apitest.AccessSecret), access(nil)), 401, "Token expired"},
-		"unsigned":                    {"Bearer " + sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, access(nil)), 401, "Token expired"},
-		"unsigned, by another case":   {"Bearer " + forged(t, `{"alg":"nOnE","typ":"JWT"}`, good, ""), 401, "Token expired"},
-		"unsigned, said to be HS256":  {"Bearer " + forged(t, `{"alg":"HS256","typ":"JWT"}`, good, ""), 401, "Token expired"},
-		"signature of another header": {"Bearer " + forged(t, `{"alg":"HS256","typ":"JWT","kid":"../../dev/null"}`, good, good), 401, "Token expired"},
-		"key in the header":           {"Bearer " + forged(t, `{"alg":"HS256","jwk":{"kty":"oct","k":"AA"}}`, good, good), 401, "Token expired"},
-		"RS256":                       {"Bearer " + forged(t, `{"alg":"RS256","typ":"JWT"}`, good, good), 401, "Token expired"},
-		"no algorithm":                {"Bearer " + forged(t, `{"typ":"JWT"}`, good, good), 401, "Token expired"},
+		"without expiry":              {hs256(jwt.MapClaims{"exp": nil}), 401, "Invalid token"},
+		"unknown type":                {hs256(jwt.MapClaims{"type": "reset"}), 401, "Invalid token"},
+		"refresh by type":             {hs256(jwt.MapClaims{"type": "refresh"}), 401, "Invalid token"},
+		"without session":             {hs256(jwt.MapClaims{"sid": nil}), 401, "Invalid token"},
+		"without user":                {hs256(jwt.MapClaims{"id": nil}), 401, "Invalid token"},
+		"operator as user":            {hs256(jwt.MapClaims{"id": map[string]any{"$gt": ""}}), 401, "Invalid token"},
+		"other secret":                {"Bearer " + sign(t, jwt.SigningMethodHS256, []byte(apitest.RefreshSecret), access(nil)), 401, "Invalid token"},
+		"HS512":                       {"Bearer " + sign(t, jwt.SigningMethodHS512, []byte(apitest.AccessSecret), access(nil)), 401, "Invalid token"},
+		"unsigned":                    {"Bearer " + sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, access(nil)), 401, "Invalid token"},
+		"unsigned, by another case":   {"Bearer " + forged(t, `{"alg":"nOnE","typ":"JWT"}`, good, ""), 401, "Invalid token"},
+		"unsigned, said to be HS256":  {"Bearer " + forged(t, `{"alg":"HS256","typ":"JWT"}`, good, ""), 401, "Invalid token"},
+		"signature of another header": {"Bearer " + forged(t, `{"alg":"HS256","typ":"JWT","kid":"../../dev/null"}`, good, good), 401, "Invalid token"},
+		"key in the header":           {"Bearer " + forged(t, `{"alg":"HS256","jwk":{"kty":"oct","k":"AA"}}`, good, good), 401, "Invalid token"},
+		"RS256":                       {"Bearer " + forged(t, `{"alg":"RS256","typ":"JWT"}`, good, good), 401, "Invalid token"},
+		"no algorithm":                {"Bearer " + forged(t, `{"typ":"JWT"}`, good, good), 401, "Invalid token"},
 		"unknown user":                {hs256(jwt.MapClaims{"id": strings.Repeat("0", 24)}), 404, "User not found"},
 		"no id of a user":             {hs256(jwt.MapClaims{"id": "x"}), 404, "User not found"},
 	}
@@ -272,7 +329,8 @@ func TestTokensOfTheNodeBackend(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := apitest.Start(t, mongotest.Database(t), apitest.Options{OneSecret: secrets.ours == 1})
+			clock := newHands()
+			api := apitest.Start(t, mongotest.Database(t), apitest.Options{OneSecret: secrets.ours == 1, Now: clock.now})
 			id := text(api.Login(t, "an@example.com").At("user", "_id"))
 			secret := []byte(apitest.AccessSecret)
 			access := sign(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{
@@ -296,6 +354,7 @@ func TestTokensOfTheNodeBackend(t *testing.T) {
 			wantStatus(t, "old refresh token", pair, http.StatusOK)
 			wantStatus(t, "its access token", api.Get(t, adminRoute, text(pair.JSON["token"])), http.StatusOK)
 			wantStatus(t, "its refresh token", refresh(t, api, text(pair.JSON["refreshToken"])), http.StatusOK)
+			clock.wait(auth.RefreshGrace + time.Millisecond)
 			wantStatus(t, "its refresh token again", refresh(t, api, text(pair.JSON["refreshToken"])), http.StatusUnauthorized)
 			wantStatus(t, "old refresh token again", refresh(t, api, old), http.StatusOK)
 
@@ -337,7 +396,7 @@ func TestWhatTokensHold(t *testing.T) {
 		return held
 	}
 	access, refresh := decode("token", apitest.AccessSecret), decode("refreshToken", apitest.RefreshSecret)
-	for _, name := range []string{"sid", "jti"} {
+	for _, name := range []string{"sid", "jti", "stamp"} {
 		if text(access[name]) == "" || text(refresh[name]) == "" {
 			t.Errorf("%s = %v and %v", name, access[name], refresh[name])
 		}
@@ -352,8 +411,9 @@ func TestWhatTokensHold(t *testing.T) {
 		want     jwt.MapClaims
 	}{
 		{access, time.Hour, jwt.MapClaims{"id": id, "email": "an@example.com", "role": "ADMIN", "type": "access"}},
-		{refresh, 7 * 24 * time.Hour, jwt.MapClaims{"id": id, "email": "an@example.com", "type": "refresh"}},
+		{refresh, 7 * 24 * time.Hour, jwt.MapClaims{"id": id, "email": "an@example.com", "type": "refresh", "auth_time": float64(now.Unix())}},
 	} {
+		test.want["stamp"] = test.held["stamp"]
 		test.want["sid"], test.want["jti"] = test.held["sid"], test.held["jti"]
 		test.want["iat"], test.want["exp"] = float64(now.Unix()), float64(now.Add(test.lifetime).Unix())
 		if diff := cmp.Diff(test.want, test.held); diff != "" {

@@ -3,6 +3,7 @@ package auth
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -28,6 +29,9 @@ type TokenOptions struct {
 	AccessSecret, RefreshSecret []byte
 	// AccessLifetime and RefreshLifetime are how long tokens are valid.
 	AccessLifetime, RefreshLifetime time.Duration
+	// SessionLifetime is how long a session lasts at most, however often its
+	// tokens are refreshed; 0 = for ever.
+	SessionLifetime time.Duration
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -62,6 +66,11 @@ type claims struct {
 	Type string `json:"type,omitempty"`
 	// Session is the session that the token belongs to.
 	Session string `json:"sid,omitempty"`
+	// Began is when its user logged in; refresh tokens alone have it. It is named
+	// as in OpenID Connect.
+	Began *jwt.NumericDate `json:"auth_time,omitempty"`
+	// Stamp is User.Stamp when the token was issued.
+	Stamp string `json:"stamp,omitempty"`
 	jwt.RegisteredClaims
 }
 
@@ -76,32 +85,56 @@ func (c claims) issuedAt() time.Time {
 	return c.IssuedAt.Time
 }
 
+// began is when the session of a refresh token began. One of an older release,
+// or of the Node backend, does not say; it is no older than its session.
+func (c claims) began() time.Time {
+	if c.Began == nil {
+		return c.issuedAt()
+	}
+	return c.Began.Time
+}
+
 // Pair is what a client gets to know of its session.
 type Pair struct {
 	Access  string
 	Refresh string
+	session string // of both tokens
 }
 
-// issue signs both tokens of a session. refreshID is the jti of the refresh
-// token.
-func (t *Tokens) issue(user User, session, refreshID string) (Pair, error) {
-	access, err := t.sign(t.options.AccessSecret, t.options.AccessLifetime, claims{
-		UserID: user.ID, Email: user.Email, Role: string(user.Role), Type: typeAccess, Session: session,
-		RegisteredClaims: jwt.RegisteredClaims{ID: newID()},
+// expiry is when a token that is issued now, or was, for a session expires.
+func (t *Tokens) expiry(session Session, lifetime time.Duration) time.Time {
+	expires := session.Issued.Add(lifetime)
+	if limit := session.Began.Add(t.options.SessionLifetime); t.options.SessionLifetime > 0 && limit.Before(expires) {
+		return limit
+	}
+	return expires
+}
+
+// issue signs both tokens of a session. The same session gets the same tokens,
+// as long as nothing changes in the account.
+func (t *Tokens) issue(user User, session Session) (Pair, error) {
+	access, err := t.sign(t.options.AccessSecret, session.Issued, t.expiry(session, t.options.AccessLifetime), claims{
+		UserID: user.ID, Email: user.Email, Role: string(user.Role), Type: typeAccess, Session: session.ID, Stamp: user.Stamp,
+		RegisteredClaims: jwt.RegisteredClaims{ID: accessID(session.Refresh)},
 	})
 	if err != nil {
 		return Pair{}, err
 	}
-	refresh, err := t.sign(t.options.RefreshSecret, t.options.RefreshLifetime, claims{
-		UserID: user.ID, Email: user.Email, Type: typeRefresh, Session: session,
-		RegisteredClaims: jwt.RegisteredClaims{ID: refreshID},
+	refresh, err := t.sign(t.options.RefreshSecret, session.Issued, session.Expires, claims{
+		UserID: user.ID, Email: user.Email, Type: typeRefresh, Session: session.ID, Began: jwt.NewNumericDate(session.Began), Stamp: user.Stamp,
+		RegisteredClaims: jwt.RegisteredClaims{ID: session.Refresh},
 	})
-	return Pair{Access: access, Refresh: refresh}, err
+	return Pair{Access: access, Refresh: refresh, session: session.ID}, err
 }
 
-func (t *Tokens) sign(secret []byte, lifetime time.Duration, content claims) (string, error) {
-	now := t.options.Now()
-	content.IssuedAt, content.ExpiresAt = jwt.NewNumericDate(now), jwt.NewNumericDate(now.Add(lifetime))
+// accessID is the jti of the access token beside a refresh token.
+func accessID(refreshID string) string {
+	sum := sha256.Sum256([]byte("access " + refreshID))
+	return base32.StdEncoding.EncodeToString(sum[:])[:26] // as long as newID
+}
+
+func (t *Tokens) sign(secret []byte, issued, expires time.Time, content claims) (string, error) {
+	content.IssuedAt, content.ExpiresAt = jwt.NewNumericDate(issued), jwt.NewNumericDate(expires)
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, content).SignedString(secret)
 	if err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)

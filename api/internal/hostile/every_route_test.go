@@ -8,9 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"github.com/etrainer/backend/api/internal/apitest"
 	"github.com/etrainer/backend/pkg/media/mediatest"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
+	"github.com/etrainer/backend/pkg/schema"
 )
 
 func TestMain(m *testing.M) { mongotest.Main(m) }
@@ -82,9 +85,19 @@ func FuzzEveryRoute(f *testing.F) {
 	})
 }
 
+// week is that of the one report.
+const week = "2025-07-21"
+
 func prepare(t testing.TB) (*apitest.API, []caller) {
 	t.Helper()
-	api := apitest.Start(t, mongotest.Database(t), apitest.Options{})
+	db := mongotest.Database(t)
+	if _, err := db.Collection(schema.WeeklyReports).InsertOne(t.Context(), bson.M{
+		"_id": week, "week": week, "newUsers": 3, "examsCompleted": 4, "activeUsers": 7, "practiceCompleted": 10, "timezone": "Asia/Ho_Chi_Minh",
+		"from": time.Now(), "to": time.Now(), "generatedAt": time.Now(),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	api := apitest.Start(t, db, apitest.Options{})
 	callers := []caller{{who: "admin", email: "admin@example.com"}, {who: "user", email: "user@example.com"}, {who: "nobody"}}
 	for i := range callers {
 		callers[i].login(t, api)
@@ -104,7 +117,10 @@ func (c *caller) login(t testing.TB, api *apitest.API) {
 // seed makes what requests can name.
 func (c *caller) seed(t *testing.T, api *apitest.API) map[string][]string {
 	t.Helper()
+	// Sessions of others can be ended without a caller losing its own.
+	lost := api.Login(t, "lost@example.com")
 	known := map[string][]string{
+		"user": {"lost@example.com", lost.At("user", "_id").(string)}, "week": {week},
 		"name": {"generate weekly reports"}, "interval": {"30 9 * * *"}, "timezone": {"Asia/Ho_Chi_Minh"},
 		"email": {c.email, "new@example.com"}, "password": {apitest.Password},
 	}
@@ -112,7 +128,7 @@ func (c *caller) seed(t *testing.T, api *apitest.API) map[string][]string {
 		job := api.Post(t, "/api/system/jobs/schedule", c.token, map[string]any{"name": "generate weekly reports", "when": "in 5 minutes"})
 		id, _ := job.At("job", "id").(string)
 		known["id"] = append(known["id"], id)
-		refresh, _ := api.Login(t, "user@example.com").JSON["refreshToken"].(string)
+		refresh, _ := api.Login(t, "refreshed@example.com").JSON["refreshToken"].(string)
 		known["refreshToken"] = append(known["refreshToken"], refresh)
 		body := "--b\r\nContent-Disposition: form-data; name=\"images\"; filename=\"a.png\"\r\n\r\n" + string(mediatest.PNG(4, 4)) + "\r\n--b--\r\n"
 		stored := api.Do(t, apitest.Request{

@@ -49,6 +49,7 @@ func routes(o RouteOptions, probes *health.Handler, accounts *auth.Service, queu
 
 	api := engine.Group("/api", middleware.JSONRoutes(o.Options)...)
 	accounts.Routes(api.Group("/auth", middleware.AuthLimit(o.Options)))
+	accounts.AdminRoutes(api.Group("/system/users", accounts.Admin()))
 	queue.Routes(api.Group("/system/jobs", accounts.Admin()))
 	state.Public(api.Group("/system"))
 	state.Admin(api.Group("/system", accounts.Admin()), middleware.StrictLimit(o.Options))

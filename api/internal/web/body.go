@@ -20,7 +20,7 @@ import (
 // Decode reads the body of a request into a T, which is a struct whose fields
 // have json tags. As in the Node backend the body is JSON or an urlencoded
 // form, an absent one counts as {}, and fields that T does not have are
-// ignored.
+// ignored. Names of fields match letter by letter.
 //
 // Failures are *errs.Error of kind Invalid or TooLarge. A field of the wrong
 // type is refused, never converted, so an object such as {"$gt": ""} cannot
@@ -31,7 +31,7 @@ func Decode[T any](c *gin.Context) (T, error) {
 	if err != nil {
 		return value, err
 	}
-	if err := json.Unmarshal(object, &value); err != nil {
+	if err := json.Unmarshal(exact(object, reflect.TypeFor[T]()), &value); err != nil {
 		return value, wrongType(err)
 	}
 	return value, nil

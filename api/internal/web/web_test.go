@@ -120,6 +120,41 @@ func TestADeepNameCostsNoMoreThanALongOne(t *testing.T) {
 	}
 }
 
+// TestDecodeMatchesNamesLetterByLetter, as Node does: of {"email", "EMAIL"} the
+// second is another key.
+func TestDecodeMatchesNamesLetterByLetter(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		By string `json:"by"`
+	}
+	type body struct {
+		Email  string          `json:"email"`
+		Data   json.RawMessage `json:"data"`
+		Unique *inner          `json:"unique"`
+	}
+	for text, want := range map[string]body{
+		`{"email":"a","EMAIL":"b"}`:                         {Email: "a"},
+		`{"EMAIL":"b","email":"a"}`:                         {Email: "a"},
+		`{"Email":"b"}`:                                     {},
+		`{"eMail":{"$gt":""},"email":"a"}`:                  {Email: "a"},
+		`{"email":"a","email":"b"}`:                         {Email: "b"},
+		`{"DATA":1,"data":{"BY":"<x>","by":2}}`:             {Data: json.RawMessage(`{"BY":"<x>","by":2}`)},
+		`{"email":"a","unique":{"BY":"x"}}`:                 {Email: "a", Unique: &inner{}},
+		`{"email":"a","unique":{"by":"y","By":"x"}}`:        {Email: "a", Unique: &inner{By: "y"}},
+		`{"email":"a","unique":null,"UNIQUE":{"by":"x"}}`:   {Email: "a"},
+		"{\"email\":\"a\",\"un\u0131que\":1,\"other\":[1]}": {Email: "a"},
+	} {
+		got, err := decode[body](asJSON, strings.NewReader(text))
+		got.Data = json.RawMessage(strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(string(got.Data)))
+		if len(got.Data) == 0 {
+			got.Data = nil
+		}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", text, err, diff)
+		}
+	}
+}
+
 func TestDecodeNamesTheFieldOfAWrongType(t *testing.T) {
 	t.Parallel()
 	type body struct {

@@ -13,6 +13,26 @@ import (
 	"github.com/etrainer/backend/api/internal/auth"
 )
 
+// administrators is the filter of their accounts.
+var administrators = bson.D{{Key: "role", Value: string(auth.RoleAdmin)}}
+
+// mayAdminister reports whether a new account becomes an administrator because
+// there is nobody yet who its right waits for.
+func (s *Store) mayAdminister(ctx context.Context, id bson.ObjectID, right auth.Right) (bool, error) {
+	switch right {
+	case auth.FirstAccount:
+		return s.claimFirst(ctx, id, bson.D{})
+	case auth.FirstAdmin:
+		first, err := s.claimFirst(ctx, id, administrators)
+		if err == nil && !first {
+			err = auth.ErrHasAdmin
+		}
+		return first, err
+	default:
+		return false, nil
+	}
+}
+
 // The first account of an empty collection becomes an administrator. Counting
 // and then inserting lets several through, so the right is claimed first: one
 // document with a fixed _id, which any number of processes can insert only
@@ -36,12 +56,13 @@ type claim struct {
 	Settled   bool          `bson:"settled"`
 }
 
-// claimFirst reports whether the new account with this id is the first one.
-func (s *Store) claimFirst(ctx context.Context, id bson.ObjectID) (bool, error) {
+// claimFirst reports whether the new account with this id is the first one; rivals
+// are the accounts that were first.
+func (s *Store) claimFirst(ctx context.Context, id bson.ObjectID, rivals bson.D) (bool, error) {
 	poll := time.NewTicker(claimPoll)
 	defer poll.Stop()
 	for {
-		first, wait, err := s.tryClaim(ctx, id)
+		first, wait, err := s.tryClaim(ctx, id, rivals)
 		if err != nil || !wait {
 			return first, err
 		}
@@ -55,16 +76,16 @@ func (s *Store) claimFirst(ctx context.Context, id bson.ObjectID) (bool, error) 
 
 // tryClaim claims the right if it is free. wait means that it is not known yet
 // whether another account will be the first one.
-func (s *Store) tryClaim(ctx context.Context, id bson.ObjectID) (first, wait bool, err error) {
+func (s *Store) tryClaim(ctx context.Context, id bson.ObjectID, rivals bson.D) (first, wait bool, err error) {
 	var current claim
 	err = s.claims.FindOne(ctx, byID(firstAdminClaim)).Decode(&current)
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
-		return s.claimIfEmpty(ctx, func() (bool, error) { return s.newClaim(ctx, id) })
+		return s.claimIfNone(ctx, rivals, func() (bool, error) { return s.newClaim(ctx, id) })
 	case err != nil:
 		return false, false, fmt.Errorf("read the claim of the first administrator: %w", err)
 	case current.Settled: // and all accounts may have been removed since
-		return s.claimIfEmpty(ctx, func() (bool, error) { return s.takeOver(ctx, current, id) })
+		return s.claimIfNone(ctx, rivals, func() (bool, error) { return s.takeOver(ctx, current, id) })
 	}
 	stored, err := s.exists(ctx, s.users, byID(current.UserID))
 	switch {
@@ -81,9 +102,9 @@ func (s *Store) tryClaim(ctx context.Context, id bson.ObjectID) (first, wait boo
 	}
 }
 
-// claimIfEmpty claims the right if there are no accounts.
-func (s *Store) claimIfEmpty(ctx context.Context, claim func() (bool, error)) (first, wait bool, err error) {
-	used, err := s.exists(ctx, s.users, bson.D{})
+// claimIfNone claims the right if there are no rivals.
+func (s *Store) claimIfNone(ctx context.Context, rivals bson.D, claim func() (bool, error)) (first, wait bool, err error) {
+	used, err := s.exists(ctx, s.users, rivals)
 	if err != nil || used {
 		return false, false, wrap(err, "look for accounts")
 	}

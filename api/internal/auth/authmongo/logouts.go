@@ -107,8 +107,8 @@ func noteIn(account bson.Raw, session auth.Session, at time.Time) bson.D {
 }
 
 // valueOrNull is what a filter compares a field with; null is also absent.
-func valueOrNull(document bson.Raw, field string) any {
-	if value, err := document.LookupErr(field); err == nil {
+func valueOrNull(document bson.Raw, path ...string) any {
+	if value, err := document.LookupErr(path...); err == nil {
 		return value
 	}
 	return nil

@@ -136,6 +136,7 @@ func TestFirstAccountIsAdministrator(t *testing.T) {
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, mongotest.Database(t))
+	begin := time.Now().UTC().Truncate(time.Millisecond)
 	open := func(t *testing.T, id string) auth.Session {
 		session := auth.Session{ID: id, UserID: "u", Refresh: "r0", Expires: time.Now().Add(time.Hour)}
 		if err := store.Open(t.Context(), session); err != nil {
@@ -143,8 +144,8 @@ func TestSessions(t *testing.T) {
 		}
 		return session
 	}
-	with := func(session auth.Session, refresh string) auth.Session {
-		session.Refresh = refresh
+	with := func(session auth.Session, refresh string, after time.Duration) auth.Session {
+		session.Refresh, session.Issued = refresh, begin.Add(after)
 		return session
 	}
 	ended := func(t *testing.T, id string, want bool) {
@@ -157,25 +158,68 @@ func TestSessions(t *testing.T) {
 	t.Run("rotation", func(t *testing.T) {
 		t.Parallel()
 		session := open(t, "rotated")
+		const grace = auth.RefreshGrace
 		for _, step := range []struct {
 			used, next string
+			after      time.Duration
+			refresh    string        // that of the answer
+			issued     time.Duration // and when it was issued
 			want       error
 		}{
-			{"r0", "r1", nil}, {"r1", "r2", nil}, {"r1", "r3", auth.ErrReused}, {"r2", "r4", auth.ErrNoSession},
+			{"r0", "r1", 0, "r1", 0, nil},
+			{"r0", "rx", time.Second, "r1", 0, nil},
+			{"r1", "r2", 2 * time.Second, "r2", 2 * time.Second, nil},
+			{"r0", "rx", 3 * time.Second, "r1", 0, nil},
+			{"r0", "rx", grace, "r1", 0, nil},
+			{"r1", "rx", grace + 2*time.Second, "r2", 2 * time.Second, nil},
+			{"r2", "r3", grace + 2*time.Second, "r3", grace + 2*time.Second, nil},
+			{"r1", "rx", grace + 3*time.Second, "", 0, auth.ErrReused},
+			{"r3", "r4", grace + 3*time.Second, "", 0, auth.ErrNoSession},
 		} {
-			if err := store.Rotate(t.Context(), step.used, with(session, step.next)); !errors.Is(err, step.want) {
-				t.Errorf("Rotate %s = %v, want %v", step.used, err, step.want)
+			got, err := store.Rotate(t.Context(), step.used, with(session, step.next, step.after))
+			if !errors.Is(err, step.want) || got.Refresh != step.refresh || err == nil && !got.Issued.Equal(begin.Add(step.issued)) {
+				t.Errorf("Rotate %s after %s = %+v, %v, want %+v", step.used, step.after, got, err, step)
 			}
 			ended(t, session.ID, step.want != nil)
 		}
 	})
-	t.Run("one of many succeeds", func(t *testing.T) {
+	t.Run("one of many replaces, and all get the same", func(t *testing.T) {
 		t.Parallel()
 		session := open(t, "raced")
+		var all sync.WaitGroup
+		got := make(chan string, 10)
+		for i := range cap(got) {
+			all.Go(func() {
+				next, err := store.Rotate(t.Context(), "r0", with(session, "n"+string(rune('0'+i)), 0))
+				if err != nil {
+					t.Errorf("Rotate: %v", err)
+				}
+				got <- next.Refresh
+			})
+		}
+		all.Wait()
+		close(got)
+		first := <-got
+		for other := range got {
+			if other != first || first == "" {
+				t.Errorf("successors %q and %q, want one", first, other)
+			}
+		}
+		ended(t, session.ID, false)
+	})
+	t.Run("one of many late ones ends it", func(t *testing.T) {
+		t.Parallel()
+		session := open(t, "late")
+		if _, err := store.Rotate(t.Context(), "r0", with(session, "r1", 0)); err != nil {
+			t.Fatal(err)
+		}
 		results := make(chan error, 10)
 		var all sync.WaitGroup
-		for i := range cap(results) {
-			all.Go(func() { results <- store.Rotate(t.Context(), "r0", with(session, "n"+string(rune('0'+i)))) })
+		for range cap(results) {
+			all.Go(func() {
+				_, err := store.Rotate(t.Context(), "r0", with(session, "rx", auth.RefreshGrace+time.Millisecond))
+				results <- err
+			})
 		}
 		all.Wait()
 		close(results)
@@ -190,8 +234,8 @@ func TestSessions(t *testing.T) {
 				t.Errorf("Rotate: %v", err)
 			}
 		}
-		if succeeded != 1 || reused != 1 {
-			t.Errorf("%d succeeded and %d ended the session, want one each", succeeded, reused)
+		if succeeded != 0 || reused != 1 {
+			t.Errorf("%d succeeded and %d ended the session, want none and one", succeeded, reused)
 		}
 		ended(t, session.ID, true)
 	})
@@ -205,14 +249,14 @@ func TestSessions(t *testing.T) {
 			}
 			ended(t, session.ID, true)
 		}
-		if err := store.Rotate(t.Context(), "r0", with(session, "r1")); !errors.Is(err, auth.ErrNoSession) {
+		if _, err := store.Rotate(t.Context(), "r0", with(session, "r1", 0)); !errors.Is(err, auth.ErrNoSession) {
 			t.Errorf("Rotate after End = %v, want ErrNoSession", err)
 		}
 	})
 	t.Run("never opened", func(t *testing.T) {
 		t.Parallel()
 		ended(t, "unknown", false)
-		if err := store.Rotate(t.Context(), "r0", auth.Session{ID: "unknown"}); !errors.Is(err, auth.ErrNoSession) {
+		if _, err := store.Rotate(t.Context(), "r0", auth.Session{ID: "unknown"}); !errors.Is(err, auth.ErrNoSession) {
 			t.Errorf("Rotate of no session = %v, want ErrNoSession", err)
 		}
 		if err := store.End(t.Context(), auth.Session{ID: "token:1", UserID: "u", Expires: time.Now().Add(time.Hour)}); err != nil {

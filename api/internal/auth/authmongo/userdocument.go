@@ -8,9 +8,13 @@ import (
 
 	"github.com/etrainer/backend/api/internal/auth"
 	"github.com/etrainer/backend/pkg/job"
+	"github.com/etrainer/backend/pkg/schema"
 )
 
-const fieldPassword = "password"
+const (
+	fieldPassword = "password"
+	methodGoogle  = "GOOGLE" // of a registration
+)
 
 // noDevice is deviceInfo of an account without a device.
 var noDevice = bson.D{{Key: "deviceId", Value: nil}, {Key: "platform", Value: nil}, {Key: "appVersion", Value: nil}}
@@ -30,13 +34,18 @@ var optionalFields = bson.D{
 	{Key: "deviceInfo", Value: noDevice},
 }
 
-// newUserDocument is a new account exactly as mongoose stores it.
+// newUserDocument is a new account exactly as mongoose stores it, and the fields
+// that we add.
 func newUserDocument(id bson.ObjectID, user auth.NewUser, role auth.Role, now time.Time) bson.D {
 	now = now.UTC().Truncate(time.Millisecond)
 	document := bson.D{
 		{Key: "_id", Value: id},
 		{Key: "name", Value: user.Name},
 		{Key: "email", Value: user.Email},
+		{Key: emailKey, Value: schema.EmailKeyOf(user.Email)},
+	}
+	if user.Verified {
+		document = append(document, bson.E{Key: verifiedAt, Value: now})
 	}
 	if user.PasswordHash != "" {
 		document = append(document, bson.E{Key: fieldPassword, Value: user.PasswordHash})
@@ -48,7 +57,7 @@ func newUserDocument(id bson.ObjectID, user auth.NewUser, role auth.Role, now ti
 		case field.Key == "avatarUrl" && user.AvatarURL != "":
 			field.Value = user.AvatarURL
 		case field.Key == "registrationMethod" && user.Google:
-			field.Value = "GOOGLE"
+			field.Value = methodGoogle
 		case field.Key == "role":
 			field.Value = string(role)
 		}
@@ -67,6 +76,8 @@ func decodeUser(raw bson.Raw) (auth.User, error) {
 	}
 	user := auth.User{Role: auth.RoleUser, Profile: defaultProfile()}
 	var ends ended
+	var stamped stamp
+	google := false
 	for _, element := range elements {
 		key, value := element.Key(), element.Value()
 		switch key {
@@ -79,6 +90,17 @@ func decodeUser(raw bson.Raw) (auth.User, error) {
 		case endedSessions:
 			ends = decodeEnded(value)
 			continue
+		case emailKey:
+			continue
+		case sessionStamp:
+			stamped = decodeStamp(value)
+			continue
+		case verifiedAt:
+			_, user.Verified = value.TimeOK()
+			continue
+		case "registrationMethod":
+			method, _ := value.StringValueOK()
+			google = method == methodGoogle
 		case "_id":
 			id, _ := value.ObjectIDOK()
 			user.ID = id.Hex()
@@ -91,6 +113,8 @@ func decodeUser(raw bson.Raw) (auth.User, error) {
 		user.Profile[key] = job.PlainValue(value)
 	}
 	user.EndedSessions = ends.ids(user.LastLogoutAt)
+	user.Stamp, user.AllEndedAt = stamped.of(user.PasswordHash), stamped.AllEndedAt
+	user.Verified = user.Verified || google
 	return user, nil
 }
 

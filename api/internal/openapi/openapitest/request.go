@@ -20,7 +20,11 @@ func (d *document) request(operation node, e Exchange) error {
 	if err := d.query(operation, e.Path); err != nil {
 		return err
 	}
-	content := d.at(operation, "requestBody", "content")
+	body := d.at(operation, "requestBody")
+	if body.object["required"] != true && len(e.Request) == 0 {
+		return nil
+	}
+	content := d.at(body, "content")
 	if media := d.at(content, typeJSON); media.object != nil && isType(e.RequestType, typeJSON) {
 		return d.json(media, e.Request)
 	}
