@@ -1,6 +1,12 @@
 // Command api serves the HTTP interface of ETrainer.
 //
 //	api           serve until SIGINT or SIGTERM
+//	api admin create EMAIL [--password-stdin]
+//	              make an account that is an administrator's
+//	api admin grant EMAIL
+//	              make an account that is there an administrator's
+//	api sessions end EMAIL
+//	              end all sessions of an account
 //	api ping      ask the api on this machine whether it is alive, for health checks of containers
 //	api settings  print every variable it reads: meaning, unit, default and example
 //	api version   print the version
@@ -42,6 +48,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
 		command = args[0]
 	}
+	if command == "admin" || command == "sessions" {
+		return accounts(ctx, args, os.Stdin, stdout, stderr)
+	}
 	if len(args) > 1 {
 		fmt.Fprintf(stderr, "api: %s takes no arguments; settings are environment variables\n", command)
 		return lifecycle.ExitBadConfig
@@ -58,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, version.String())
 		return lifecycle.ExitOK
 	default:
-		fmt.Fprintf(stderr, "api: %q is unknown; use serve, ping, settings or version\n", command)
+		fmt.Fprintf(stderr, "api: %q is unknown; use serve, admin, sessions, ping, settings or version\n", command)
 		return lifecycle.ExitBadConfig
 	}
 }

@@ -63,7 +63,7 @@ func TestCommands(t *testing.T) {
 	}{
 		"settings":          {[]string{"settings"}, lifecycle.ExitOK, "# Port of the listener.\n# Unit: port. Example: 80\n#PORT=8080\n", ""},
 		"version":           {[]string{"version"}, lifecycle.ExitOK, "go1.", ""},
-		"unknown":           {[]string{"fly"}, lifecycle.ExitBadConfig, "", `api: "fly" is unknown; use serve, ping, settings or version`},
+		"unknown":           {[]string{"fly"}, lifecycle.ExitBadConfig, "", `api: "fly" is unknown; use serve, admin, sessions, ping, settings or version`},
 		"arguments":         {[]string{"serve", "--port=1"}, lifecycle.ExitBadConfig, "", "api: serve takes no arguments; settings are environment variables"},
 		"ping of nobody":    {[]string{"ping"}, lifecycle.ExitFailed, "", "api: the api does not answer: "},
 		"bad configuration": {nil, lifecycle.ExitBadConfig, "", "  - JWT_SECRET_KEY is not set"},

@@ -140,7 +140,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	accounts := authmongo.New(database, clock.Now, log)
 	authRoutes, err := auth.NewService(accounts, accounts, tokens(cfg, clock), auth.NewPasswords(cfg.BcryptRounds),
 		auth.WithGoogle(auth.NewGoogle(auth.GoogleOptions{UserInfo: cfg.GoogleUserInfo, TokenInfo: cfg.GoogleTokenInfo, ClientIDs: cfg.GoogleClientIDs})), auth.WithThrottle(p.counts.store, log),
-		auth.WithAnnounce(cached.announce), auth.WithLog(log))
+		auth.WithAnnounce(cached.announce), auth.WithBootstrap(cfg.BootstrapSecret.Reveal()), auth.WithLog(log))
 	if err != nil {
 		return nil, errors.Join(err, client.Close(ctx))
 	}
@@ -157,6 +157,9 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 		authRoutes.Forget(ctx, notice)
 	})
 	p.probes.Subscribed = subscribed
+	if isPublic(cfg) {
+		p.probes.HasAdmin = authRoutes.HasAdmin
+	}
 	p.probes.Memory = func(context.Context) cache.Layer { return cached.memory.Counters() }
 	probes := health.NewHandler(p.probes)
 	state := system.NewHandler(system.Parts{
@@ -185,6 +188,9 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group.Add("server clock", clock)
 	group.Add("cache listener", hears)
 	group.Add("accounts", authRoutes)
+	if isPublic(cfg) {
+		group.Add("administrator", adminWatch(authRoutes))
+	}
 	group.Add("job counts", counts)
 	group.Add("names of workers", hooks{start: func(ctx context.Context) error { lookForNames(ctx, names, log); return nil }})
 	group.Add("leaderboard", board)

@@ -200,7 +200,11 @@ func (s *Service) registerGoogle(ctx context.Context, profile googleProfile) (Us
 	}
 	ctx, cancel := context.WithTimeout(ctx, CreateTimeout)
 	defer cancel()
-	user, err := s.users.Create(ctx, NewUser{Name: name, Email: profile.Email, AvatarURL: profile.Picture, Google: true})
+	right, err := s.right("")
+	if err != nil {
+		return User{}, err
+	}
+	user, err := s.users.Create(ctx, NewUser{Name: name, Email: profile.Email, AvatarURL: profile.Picture, Google: true, Right: right})
 	if errors.Is(err, ErrTaken) { // by the same person, at the same time
 		return s.users.ByEmail(ctx, profile.Email)
 	}

@@ -1,11 +1,9 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -159,12 +157,4 @@ func (s *Service) deleteSessions(c *gin.Context) error {
 	}
 	s.log.WarnContext(ctx, "all sessions of an account were ended by an administrator", accountAttr(user.Email))
 	return web.JSON(c, http.StatusOK, endedReply{Message: "All sessions were ended", UserID: user.ID, Email: user.Email})
-}
-
-// find returns the account with an id or an address.
-func (s *Service) find(ctx context.Context, name string) (User, error) {
-	if strings.Contains(name, "@") {
-		return s.users.ByEmail(ctx, name)
-	}
-	return s.users.ByID(ctx, name)
 }

@@ -20,10 +20,12 @@ type registrationBody struct {
 	Phone       *string `json:"phone"`
 	PhoneNumber *string `json:"phoneNumber"`
 	Password    *string `json:"password"`
+	// BootstrapSecret makes the first administrator where one is set.
+	BootstrapSecret *string `json:"bootstrapSecret"`
 }
 
 // registration is a registrationBody that has been checked.
-type registration struct{ Name, Email, Phone, Password string }
+type registration struct{ Name, Email, Phone, Password, BootstrapSecret string }
 
 type loginBody struct {
 	Email    *string `json:"email"`
@@ -60,7 +62,8 @@ type refreshBody struct {
 	RefreshToken json.RawMessage `json:"refreshToken"`
 }
 
-// check applies the rules of the Node backend, in its words. Of two names for
+// check applies the rules of the Node backend, in its words, and refuses what
+// consists of blanks. Of two names for
 // one thing, the one that it stored counts first.
 func (b registrationBody) check() (registration, error) {
 	var v validator
@@ -73,7 +76,7 @@ func (b registrationBody) check() (registration, error) {
 	if len(v.found) > 0 {
 		return registration{}, v.found
 	}
-	return registration{Name: name.text(), Email: *b.Email, Phone: phone.text(), Password: *b.Password}, nil
+	return registration{Name: name.text(), Email: *b.Email, Phone: phone.text(), Password: *b.Password, BootstrapSecret: field{"bootstrapSecret", b.BootstrapSecret}.text()}, nil
 }
 
 func (b loginBody) check() (email, password string, err error) {
@@ -145,6 +148,8 @@ func (v *validator) length(f field, least, most int) {
 		return
 	}
 	switch n := utf8.RuneCountInString(*f.value); {
+	case strings.TrimSpace(*f.value) == "":
+		v.report(f, "is not allowed to be blank")
 	case n < least:
 		v.report(f, "length must be at least %d characters long", least)
 	case n > most:
@@ -170,7 +175,7 @@ func (v *validator) phone(f field) {
 	case number == "":
 	case len(number) > maxPhoneBytes:
 		v.report(f, "length must be less than or equal to %d characters long", maxPhoneBytes)
-	case !phoneSigns.MatchString(number):
+	case !phoneSigns.MatchString(number), !strings.ContainsAny(number, "0123456789"):
 		v.report(f, "may hold digits, spaces and + - ( ) only")
 	}
 }

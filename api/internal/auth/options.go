@@ -24,6 +24,10 @@ func WithClock(now func() time.Time) Option { return func(s *Service) { s.now = 
 // WithLog sets where the Service logs to.
 func WithLog(log *slog.Logger) Option { return func(s *Service) { s.log = log } }
 
+// WithBootstrap sets the secret with which the first administrator registers. ""
+// = there is none, and the very first account is the administrator's.
+func WithBootstrap(secret string) Option { return func(s *Service) { s.bootstrap = []byte(secret) } }
+
 // WithTurns sets how a login waits for its turn where its account had many
 // failures; it comes after WithThrottle. Else time.After does.
 func WithTurns(after func(time.Duration) <-chan time.Time) Option {

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"runtime"
@@ -17,6 +19,11 @@ import (
 // Node backend cut longer ones off silently, so the hashes that it made are of
 // the first 72 bytes; Go's refuses to hash more.
 const maxPasswordBytes = 72
+
+// digested begins the hash of a longer password that was chosen here: bcrypt's of
+// its SHA-256, so that all of it counts. What follows is the hash as bcrypt writes
+// it. Node, which cannot check such a password, finds no hash there and refuses it.
+const digested = "sha256"
 
 // maxAlteredBytes is the longest password that the Node backend can have
 // altered: it registered 128 characters at most.
@@ -39,17 +46,34 @@ func NewPasswords(cost int) *Passwords {
 }
 
 // Hash returns the bcrypt hash of a password, with the prefix that the library
-// of the Node backend writes.
+// of the Node backend writes: one that it can check, unless the password is longer
+// than bcrypt can tell apart.
 func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
+	if len(password) > maxPasswordBytes {
+		hash, err := p.hash(ctx, digest(password))
+		return digested + hash, err
+	}
+	return p.hash(ctx, []byte(password))
+}
+
+// hash returns the bcrypt hash of what bcrypt can tell apart.
+func (p *Passwords) hash(ctx context.Context, password []byte) (string, error) {
 	var hash []byte
 	err := p.work(ctx, func() (err error) {
-		hash, err = bcrypt.GenerateFromPassword(cut(password), p.cost)
+		hash, err = bcrypt.GenerateFromPassword(password, p.cost)
 		return err
 	})
 	if err != nil {
 		return "", fmt.Errorf("hash a password: %w", err)
 	}
 	return "$2b$" + strings.TrimPrefix(string(hash), "$2a$"), nil
+}
+
+// digest is what stands for a long password. It is text, since bcrypt libraries
+// stop at a zero byte.
+func digest(password string) []byte {
+	sum := sha256.Sum256([]byte(password))
+	return base64.StdEncoding.AppendEncode(nil, sum[:])
 }
 
 // Check reports whether a password belongs to a hash. It tries the password as
@@ -59,16 +83,21 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 // dearer is a hash to be stored instead, of the same form of the password, when
 // the stored one cost less than new ones do; else it is "".
 func (p *Passwords) Check(ctx context.Context, hash, password string) (ok bool, dearer string, err error) {
+	hash, isDigested := strings.CutPrefix(hash, digested)
 	for _, form := range forms(password) {
+		hashed := cut(form)
+		if isDigested {
+			hashed = digest(form)
+		}
 		err := p.work(ctx, func() error {
-			ok = p.matches([]byte(hash), cut(form))
+			ok = p.matches([]byte(hash), hashed)
 			return nil
 		})
 		if err != nil {
 			return false, "", fmt.Errorf("check a password: %w", err)
 		}
 		if ok {
-			return true, p.dearer(ctx, hash, form), nil
+			return true, p.dearer(ctx, hash, hashed, isDigested), nil
 		}
 	}
 	return false, "", nil
@@ -96,15 +125,20 @@ func (p *Passwords) matches(hash, password []byte) bool {
 // against a real one, and never succeeds.
 func decoy(cost int) []byte { return fmt.Appendf(nil, "$2b$%02d$%s", cost, strings.Repeat("x", 53)) }
 
-func (p *Passwords) dearer(ctx context.Context, hash, form string) string {
+// dearer makes a hash of the same, which who could check the old one can check.
+func (p *Passwords) dearer(ctx context.Context, hash string, hashed []byte, isDigested bool) string {
 	if cost, err := bcrypt.Cost([]byte(hash)); err != nil || cost >= p.cost {
 		return ""
 	}
-	dearer, err := p.Hash(ctx, form)
-	if err != nil { // the line was long; the next login makes it
+	dearer, err := p.hash(ctx, hashed)
+	switch {
+	case err != nil: // the line was long; the next login makes it
 		return ""
+	case isDigested:
+		return digested + dearer
+	default:
+		return dearer
 	}
-	return dearer
 }
 
 func forms(password string) []string {

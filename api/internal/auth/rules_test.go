@@ -2,6 +2,8 @@ package auth_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"runtime"
 	"strings"
@@ -50,23 +52,32 @@ func TestPasswords(t *testing.T) {
 		}
 		return string(hash)
 	}
+	digestOf := func(password string) string {
+		sum := sha256.Sum256([]byte(password))
+		return base64.StdEncoding.EncodeToString(sum[:])
+	}
+	digestedHash := func(password string) string { return "sha256" + hashOf(digestOf(password)) }
 	long := strings.Repeat("ă", 40) // 80 bytes; the cut falls within bounds of bytes, not letters
 	tests := map[string]struct {
 		hash, password string
 		want           bool
 	}{
-		"right":                            {hashOf("secret1"), "secret1", true},
-		"wrong":                            {hashOf("secret1"), "secret2", false},
-		"of nobody":                        {"", "secret1", false},
-		"of nobody, empty":                 {"", "", false},
-		"prefix of the Node library":       {strings.Replace(hashOf("secret1"), "$2a$", "$2b$", 1), "secret1", true},
-		"hash of the altered form":         {hashOf("c3"), "conversation=3", true},
-		"hash of the raw form":             {hashOf("conversation=3"), "conversation=3", true},
-		"altered form of another":          {hashOf("c4"), "conversation=3", false},
-		"first 72 bytes, as Node hashed":   {hashOf(long[:72]), long, true},
-		"longer ones are equal after that": {hashOf(long[:72]), long[:72] + "different", true},
-		"shorter than the cut":             {hashOf(long[:72]), long[:71], false},
-		"no bcrypt hash":                   {"plain text", "plain text", false},
+		"right":                                    {hashOf("secret1"), "secret1", true},
+		"wrong":                                    {hashOf("secret1"), "secret2", false},
+		"of nobody":                                {"", "secret1", false},
+		"of nobody, empty":                         {"", "", false},
+		"prefix of the Node library":               {strings.Replace(hashOf("secret1"), "$2a$", "$2b$", 1), "secret1", true},
+		"hash of the altered form":                 {hashOf("c3"), "conversation=3", true},
+		"hash of the raw form":                     {hashOf("conversation=3"), "conversation=3", true},
+		"altered form of another":                  {hashOf("c4"), "conversation=3", false},
+		"first 72 bytes, as Node hashed":           {hashOf(long[:72]), long, true},
+		"longer ones of Node are equal after that": {hashOf(long[:72]), long[:72] + "different", true},
+		"longer ones of ours":                      {digestedHash(long), long, true},
+		"and not what differs after that":          {digestedHash(long), long[:72] + "different", false},
+		"nor its beginning":                        {digestedHash(long), long[:72], false},
+		"nor its digest":                           {digestedHash(long), digestOf(long), false},
+		"shorter than the cut":                     {hashOf(long[:72]), long[:71], false},
+		"no bcrypt hash":                           {"plain text", "plain text", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -86,8 +97,18 @@ func TestPasswords(t *testing.T) {
 		if ok, dearer, err := passwords.Check(t.Context(), hash, long); !ok || dearer != "" || err != nil {
 			t.Errorf("Check of what Hash made = %v, %q, %v", ok, dearer, err)
 		}
-		if !strings.HasPrefix(hash, "$2b$04$") { // the library of the Node backend writes it so
-			t.Errorf("Hash = %q, want it to begin with $2b$04$", hash)
+		if ok, _, err := passwords.Check(t.Context(), hash, long[:72]+"12345678"); ok || err != nil {
+			t.Errorf("Check of another with the same beginning = %v, %v", ok, err)
+		}
+		ok, dearer, err := auth.NewPasswords(bcrypt.MinCost+1).Check(t.Context(), hash, long)
+		if !ok || err != nil || !strings.HasPrefix(dearer, "sha256$2b$05$") {
+			t.Errorf("Check at a higher cost = %v, %q, %v", ok, dearer, err)
+		}
+		if ok, _, err := passwords.Check(t.Context(), dearer, long); !ok || err != nil {
+			t.Errorf("Check of the dearer one = %v, %v", ok, err)
+		}
+		if hash, err := passwords.Hash(t.Context(), long[:72]); err != nil || !strings.HasPrefix(hash, "$2b$04$") { // the library of the Node backend writes it so
+			t.Errorf("Hash of 72 bytes = %q, %v, want it to begin with $2b$04$", hash, err)
 		}
 	})
 }
@@ -110,6 +131,7 @@ func TestEveryMismatchTakesTheSameTime(t *testing.T) {
 		"of the same cost": hashOf(cost),
 		"a little cheaper": hashOf(cost - 1),
 		"much cheaper":     hashOf(cost - 2),
+		"of a long one":    "sha256" + hashOf(cost-1),
 		"of PHP":           strings.Replace(hashOf(cost-1), "$2a$", "$2y$", 1),
 	} {
 		for password, forms := range map[string]int64{"secret2": 1, "conversation=3": 2, strings.Repeat("onclick=", 1<<20): 1} {

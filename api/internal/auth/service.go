@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/hmac"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,8 @@ var (
 	errBadToken      = web.Title("Invalid token", errs.New(errs.Unauthenticated, "Invalid token: this is not an access token of this service; log in, and send the header Authorization: Bearer <token>"))
 	errExpired       = web.Title("Token expired", errs.New(errs.Unauthenticated, "Token expired: log in again"))
 	errAdminNotFound = web.Title("User not found", errs.New(errs.NotFound, "User not found"))
+	errBootstrap     = web.Title("Forbidden", errs.New(errs.Forbidden, "Forbidden: bootstrapSecret is not the BOOTSTRAP_SECRET of this deployment; leave it out to register as a user"))
+	errHasAdmin      = web.Title("Forbidden", errs.New(errs.Forbidden, "Forbidden: there is an administrator already; leave bootstrapSecret out, and ask for the command: api admin grant"))
 	errNoSuchUser    = web.Title("User not found", errs.New(errs.NotFound, "User not found: no account has this id or address"))
 )
 
@@ -44,6 +47,7 @@ type Service struct {
 	passwords *Passwords
 	googleAPI *Google
 	throttle  *throttle // nil = none
+	bootstrap []byte    // the secret of the first administrator; empty = the first account is its
 	recent    *recent
 	now       func() time.Time // times what is remembered
 	announce  Announce
@@ -82,6 +86,10 @@ func (s *Service) Forget(ctx context.Context, notice cache.Notice) { s.recent.fo
 
 // register creates an account.
 func (s *Service) register(ctx context.Context, input registration) (User, error) {
+	right, err := s.right(input.BootstrapSecret)
+	if err != nil {
+		return User{}, err
+	}
 	taken, err := s.users.Taken(ctx, input.Email, input.Phone)
 	if err != nil {
 		return User{}, err
@@ -95,11 +103,29 @@ func (s *Service) register(ctx context.Context, input registration) (User, error
 	}
 	ctx, cancel := context.WithTimeout(ctx, CreateTimeout)
 	defer cancel()
-	user, err := s.users.Create(ctx, NewUser{Name: input.Name, Email: input.Email, Phone: input.Phone, PasswordHash: hash})
-	if errors.Is(err, ErrTaken) {
+	user, err := s.users.Create(ctx, NewUser{Name: input.Name, Email: input.Email, Phone: input.Phone, PasswordHash: hash, Right: right})
+	switch {
+	case errors.Is(err, ErrTaken):
 		return User{}, errTakenAddress
+	case errors.Is(err, ErrHasAdmin):
+		return User{}, withCause(errHasAdmin, err)
 	}
 	return user, err
+}
+
+// right is what a registration with a bootstrap secret, or with none, may become.
+// Where one is set nobody becomes the administrator by being the first.
+func (s *Service) right(secret string) (Right, error) {
+	switch {
+	case secret != "" && (len(s.bootstrap) == 0 || !hmac.Equal([]byte(secret), s.bootstrap)):
+		return NoRight, errBootstrap
+	case secret != "":
+		return FirstAdmin, nil
+	case len(s.bootstrap) > 0:
+		return NoRight, nil
+	default:
+		return FirstAccount, nil
+	}
 }
 
 // login opens a session. An unknown address, a wrong password and an account

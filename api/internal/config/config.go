@@ -36,6 +36,7 @@ type Config struct {
 	JWTExpiresIn      Lifetime      `env:"JWT_EXPIRES_IN" envDefault:"1h" help:"how long access tokens are valid" unit:"s, m, h, d or w" example:"15m"`
 	JWTRefreshExpires Lifetime      `env:"JWT_REFRESH_EXPIRES_IN" envDefault:"7d" help:"how long refresh tokens are valid; longer than access tokens" unit:"s, m, h, d or w" example:"30d"`
 	SessionExpiresIn  Lifetime      `env:"SESSION_EXPIRES_IN" envDefault:"90d" help:"how long a session lasts at most, however often its tokens are refreshed; its user logs in again then" unit:"s, m, h, d or w" example:"30d"`
+	BootstrapSecret   config.Secret `env:"BOOTSTRAP_SECRET" help:"who registers with it as bootstrapSecret becomes the administrator while there is none; without one the very first account does" example:"what openssl rand -base64 48 prints"`
 	BcryptRounds      int           `env:"BCRYPT_ROUNDS" envDefault:"10" help:"cost of new password hashes; each step doubles the time of a login" unit:"powers of two, from 4 to 15" example:"12"`
 	GoogleUserInfo    string        `env:"GOOGLE_USERINFO_URL" help:"where to ask whom a Google token belongs to; default Google's own address" example:"https://www.googleapis.com/oauth2/v3/userinfo"`
 	GoogleTokenInfo   string        `env:"GOOGLE_TOKENINFO_URL" help:"where to ask for which client a Google token was issued; default Google's own address" example:"https://oauth2.googleapis.com/tokeninfo"`
@@ -131,6 +132,7 @@ func (c Config) Validate() error {
 		c.checkRedis(),
 		checkSecret("JWT_SECRET_KEY", c.JWTSecret),
 		checkSecret("JWT_REFRESH_SECRET", c.JWTRefreshSecret),
+		checkSecret("BOOTSTRAP_SECRET", c.BootstrapSecret),
 		c.checkLifetimes(),
 		c.checkGoogle("GOOGLE_USERINFO_URL", c.GoogleUserInfo, "https://www.googleapis.com/oauth2/v3/userinfo"),
 		c.checkGoogle("GOOGLE_TOKENINFO_URL", c.GoogleTokenInfo, "https://oauth2.googleapis.com/tokeninfo"),

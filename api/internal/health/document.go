@@ -43,6 +43,8 @@ type services struct {
 	Cloudinary   cloudinary `json:"cloudinary"`
 	Limits       limits     `json:"limits"`
 	Sessions     sessions   `json:"sessions"`
+	// ownerless: strangers may reach this deployment, and it has no administrator.
+	ownerless bool
 }
 
 // limits are counted in Redis for all replicas, or in the memory of each.
@@ -139,6 +141,9 @@ func (s services) faults() []string {
 	} else if redis && s.Sessions.Degraded {
 		faults = append(faults, "Redis answers, and does not tell of logouts in other processes")
 	}
+	if s.ownerless {
+		faults = append(faults, "there is no administrator; run: api admin create EMAIL")
+	}
 	if s.Cloudinary.Status == "error" {
 		faults = append(faults, "Cloudinary does not answer")
 	}
@@ -213,6 +218,10 @@ func (h *Handler) lookAtDatabase(ctx context.Context, seen *services) {
 	}
 	seen.Database.ReadyState, seen.Database.Name = 1, h.parts.DatabaseName
 	seen.Database.Host, seen.Database.Port = h.parts.Target.First()
+	if h.parts.HasAdmin != nil {
+		there, err := h.parts.HasAdmin(ctx)
+		seen.ownerless = err == nil && !there
+	}
 	count, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
 	scheduler, err := h.parts.Jobs(count)

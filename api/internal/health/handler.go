@@ -53,6 +53,8 @@ type Parts struct {
 	// Subscribed reports that Redis tells this process of sessions that end in
 	// others. It is asked only with a Redis; nil = not yet.
 	Subscribed func() bool
+	// HasAdmin tells whether there is an administrator; nil = nobody minds.
+	HasAdmin func(ctx context.Context) (bool, error)
 	// Jobs tells about the queue.
 	Jobs func(ctx context.Context) (jobs.SchedulerHealth, error)
 	// Storage keeps uploads; nil = not there yet.

@@ -120,7 +120,19 @@ func TestHealthDocument(t *testing.T) {
 		redis           string
 		alone           string // what is not shared though Redis is ready
 	}{
-		"all is well":     {up, "OK", "Server is healthy", database, running, "ready", ""},
+		"all is well": {up, "OK", "Server is healthy", database, running, "ready", ""},
+		"an owner": {
+			with(func(p *health.Parts) { p.HasAdmin = func(context.Context) (bool, error) { return true, nil } }), "OK", "Server is healthy", database, running, "ready", "",
+		},
+		"no owner": {
+			with(func(p *health.Parts) { p.HasAdmin = func(context.Context) (bool, error) { return false, nil } }), "DEGRADED",
+			"there is no administrator; run: api admin create EMAIL", database, running, "ready", "",
+		},
+		"owner not known": {
+			with(func(p *health.Parts) {
+				p.HasAdmin = func(ctx context.Context) (bool, error) { return false, dead(ctx) }
+			}), "OK", "Server is healthy", database, running, "ready", "",
+		},
 		"under a parent":  {with(func(p *health.Parts) { p.Child = 2 }), "OK", "Server is healthy", database, running, "ready", ""},
 		"without Redis":   {with(func(p *health.Parts) { p.Redis = nil }), "OK", "Server is healthy", database, running, "not_configured", ""},
 		"Redis is away":   {with(func(p *health.Parts) { p.Redis = dead }), "DEGRADED", "Redis does not answer", database, running, "unavailable", ""},

@@ -153,7 +153,7 @@ func TestNoDefaults(t *testing.T) {
 		"MONGO_ROOT_PASSWORD": {"replicaset"}, "MONGO_KEY": {"mongo1", "mongo2", "mongo3", "replicaset"},
 		"MONGO_API_PASSWORD": {"api", "replicaset"}, "MONGO_WORKER_PASSWORD": {"replicaset", "worker"},
 		"MONGO_MIGRATE_PASSWORD": {"migrate", "replicaset"}, "MONGO_VIEWER_PASSWORD": {"mongo-express", "replicaset"},
-		"JWT_SECRET_KEY": {"api"}, "JWT_REFRESH_SECRET": {"api"}, "GRAFANA_PASSWORD": {"grafana"},
+		"JWT_SECRET_KEY": {"api"}, "JWT_REFRESH_SECRET": {"api"}, "BOOTSTRAP_SECRET": {"api"}, "GRAFANA_PASSWORD": {"grafana"},
 		"REDIS_PASSWORD": {"api", "redis", "redis-commander", "worker"}, "TOOLS_PASSWORD": {"mongo-express", "redis-commander"},
 	}
 	for secret, want := range users {
