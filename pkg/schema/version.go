@@ -5,9 +5,9 @@ import "fmt"
 const (
 	// Version is the schema that this code was written for: the number of the
 	// newest step of the module migrations.
-	Version = 5
+	Version = 6
 	// Oldest is the oldest schema that this code can work with.
-	Oldest = 5
+	Oldest = 6
 )
 
 // State is what a database says of itself, in the document StateID of

@@ -150,6 +150,24 @@ func (p *program) until(t *testing.T, path string, status int) {
 	}
 }
 
+// untilHealthy waits until what is amiss has been mended.
+func (p *program) untilHealthy(t *testing.T) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, body := p.get(t, "/health")
+		if body["status"] == "OK" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("/health: %v\n%s", body, p.log)
+		}
+		<-tick.C
+	}
+}
+
 // TestServe starts while the database is away, waits for it, and stops.
 //
 //nolint:paralleltest // it sets the environment
@@ -177,6 +195,15 @@ func TestServe(t *testing.T) {
 		t.Errorf("/api/system/jobs: %d %v, want 401", status, body)
 	}
 	p.untilShared(t, "redis redis ready")
+	const ownerless = "there is no administrator; run: api admin create EMAIL"
+	if _, body := p.get(t, "/health"); body["status"] != "DEGRADED" || body["message"] != ownerless {
+		t.Errorf("/health without an administrator: %v", body)
+	}
+	var stdout buffer
+	if code := run(t.Context(), []string{"admin", "create", "an@example.com"}, &stdout, &stderr); code != lifecycle.ExitOK {
+		t.Errorf("admin create = %d %s, want 0", code, &stderr)
+	}
+	p.untilHealthy(t)
 	status, body := p.get(t, "/health")
 	services, _ := body["services"].(map[string]any)
 	database, _ := services["database"].(map[string]any)
@@ -206,6 +233,9 @@ func TestServe(t *testing.T) {
 	}
 	if found, err := registry.Instances(t.Context()); err != nil || len(found) != 0 {
 		t.Errorf("instances after the stop = %+v, %v", found, err)
+	}
+	if !strings.Contains(p.log.String(), "THERE IS NO ADMINISTRATOR") {
+		t.Error("the log does not warn of a deployment without an administrator")
 	}
 	if strings.Contains(p.log.String(), "q8Zt2vXw9Lr5Nb7Kd3Hf6Jm1Pc4Gs0YuTe") {
 		t.Error("the log shows the secret")

@@ -23,6 +23,7 @@ func All(jobs string, recurring []catalog.Definition) []migrate.Step {
 		singleJobs(recurring),
 		nodeSchedules(recurring),
 		indexes(jobs),
+		addresses(),
 	}
 }
 
