@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ const accountsUsage = `api: write one of
 func accounts(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	command := strings.Join(args[:min(len(args), 2)], " ")
 	fromStdin := command == "admin create" && len(args) == 4 && args[3] == "--password-stdin"
-	if len(args) != 3 && !fromStdin || !strings.Contains(" admin create, admin grant, sessions end,", " "+command+",") {
+	if len(args) != 3 && !fromStdin || !slices.Contains([]string{"admin create", "admin grant", "sessions end"}, command) {
 		fmt.Fprint(stderr, accountsUsage)
 		return lifecycle.ExitBadConfig
 	}

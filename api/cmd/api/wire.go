@@ -157,9 +157,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 		authRoutes.Forget(ctx, notice)
 	})
 	p.probes.Subscribed = subscribed
-	if isPublic(cfg) {
-		p.probes.HasAdmin = authRoutes.HasAdmin
-	}
+	p.probes.HasAdmin = minded(cfg, authRoutes)
 	p.probes.Memory = func(context.Context) cache.Layer { return cached.memory.Counters() }
 	probes := health.NewHandler(p.probes)
 	state := system.NewHandler(system.Parts{
@@ -188,9 +186,7 @@ func wireDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, p pa
 	group.Add("server clock", clock)
 	group.Add("cache listener", hears)
 	group.Add("accounts", authRoutes)
-	if isPublic(cfg) {
-		group.Add("administrator", adminWatch(authRoutes))
-	}
+	group.Add("administrator", adminWatch(cfg, authRoutes))
 	group.Add("job counts", counts)
 	group.Add("names of workers", hooks{start: func(ctx context.Context) error { lookForNames(ctx, names, log); return nil }})
 	group.Add("leaderboard", board)

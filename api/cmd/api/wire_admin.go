@@ -16,13 +16,21 @@ const warnEvery = 5 * time.Minute
 // tell.
 func isPublic(cfg config.Config) bool { return cfg.Environment == "production" }
 
+// minded tells /health whether there is an administrator; nil = nobody minds.
+func minded(cfg config.Config, accounts *auth.Service) func(context.Context) (bool, error) {
+	if !isPublic(cfg) {
+		return nil
+	}
+	return accounts.HasAdmin
+}
+
 // adminWatch warns while a public deployment has no administrator, whose place the
 // first stranger might take. It ends when there is one.
-func adminWatch(accounts *auth.Service) *lifecycle.Loop {
+func adminWatch(cfg config.Config, accounts *auth.Service) *lifecycle.Loop {
 	return lifecycle.NewLoop("administrator", func(ctx context.Context) error {
 		tick := time.NewTicker(warnEvery)
 		defer tick.Stop()
-		for !accounts.WarnWithoutAdmin(ctx) {
+		for isPublic(cfg) && !accounts.WarnWithoutAdmin(ctx) {
 			select {
 			case <-tick.C:
 			case <-ctx.Done():

@@ -61,7 +61,7 @@ func (s *Service) refresh(ctx context.Context, used claims, client string) (Pair
 	session, err := s.sessions.Rotate(ctx, used.ID, next)
 	switch {
 	case errors.Is(err, ErrReused), errors.Is(err, ErrNoSession): // also where it ended and that was not noted
-		s.noteFailedRefresh(ctx, err, user, used.Session, client)
+		s.noteFailedRefresh(ctx, err, client)
 		return Pair{}, withCause(errBadRefresh, errors.Join(err, s.noteEnd(ctx, next)))
 	case err != nil:
 		return Pair{}, err
@@ -71,15 +71,16 @@ func (s *Service) refresh(ctx context.Context, used claims, client string) (Pair
 	return s.tokens.issue(user, session)
 }
 
-// noteFailedRefresh tells of a theft in the log.
-func (s *Service) noteFailedRefresh(ctx context.Context, err error, user User, session, client string) {
+// noteFailedRefresh tells of a theft in the log, whose line has the account and
+// the session.
+func (s *Service) noteFailedRefresh(ctx context.Context, err error, client string) {
 	if !errors.Is(err, ErrReused) {
 		s.count(eventRefreshFailed)
 		return
 	}
 	s.count(eventReuse)
 	s.log.WarnContext(ctx, "a refresh token came again after it was replaced; its session was ended",
-		slog.String("account", accountName(user.Email)), slog.String("client_ip", client))
+		slog.String("client_ip", client))
 }
 
 // logout ends the session of a caller: here at once, and in the other replicas

@@ -79,7 +79,7 @@ func (s *Service) WarnWithoutAdmin(ctx context.Context) bool {
 	if len(s.bootstrap) > 0 {
 		how = "whoever registers with the BOOTSTRAP_SECRET becomes the administrator"
 	}
-	s.log.ErrorContext(ctx, "THERE IS NO ADMINISTRATOR; run: api admin create EMAIL", slog.String("meanwhile", how))
+	s.log.WarnContext(ctx, "THERE IS NO ADMINISTRATOR; run: api admin create EMAIL", slog.String("meanwhile", how))
 	return false
 }
 

@@ -50,7 +50,7 @@ func TestPlainHost(t *testing.T) {
 		t.Errorf("port 80 answers %d to %q, want 308 to %s", reply.StatusCode, reply.Header.Get("Location"), h.https)
 	}
 
-	account := map[string]any{"name": "Ann", "email": "ann@example.com", "password": "correct-horse-42"}
+	account := map[string]any{"name": "Ann", "email": "ann@example.com", "password": "correct-horse-42", "bootstrapSecret": h.setting("BOOTSTRAP_SECRET")}
 	if reply, text := h.send("POST", h.https+"/api/auth/register", account); reply.StatusCode != http.StatusCreated {
 		t.Fatalf("register: %d %s", reply.StatusCode, text)
 	}
@@ -66,6 +66,21 @@ func TestPlainHost(t *testing.T) {
 		t.Fatalf("schedule: %d %v %s", reply.StatusCode, err, text)
 	}
 	h.awaitCompleted(scheduled.Job.ID)
+}
+
+// setting returns a value that "make env" made.
+func (h *plainHost) setting(name string) string {
+	h.t.Helper()
+	text, err := os.ReadFile(filepath.Join(h.dir, ".env.production"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "\n"+name+"=")
+	if !found {
+		h.t.Fatalf("make env does not make %s", name)
+	}
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
 }
 
 // awaitCompleted asks more seldom than the limits of production.

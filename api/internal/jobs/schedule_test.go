@@ -130,8 +130,8 @@ func TestScheduleRefuses(t *testing.T) {
 		message     string // a regular expression
 	}{
 		"no token":         {"", `{}`, [2]string{}, 401, "Access Denied", `^Access Denied`},
-		"bad token":        {"x", `{}`, [2]string{}, 401, "Token expired", `^Token expired`},
-		"wrong role":       {user, `{"name":"generate weekly reports"}`, [2]string{}, 403, "Forbidden", `^Forbidden$`},
+		"bad token":        {"x", `{}`, [2]string{}, 401, "Invalid token", `^Invalid token`},
+		"wrong role":       {user, `{"name":"generate weekly reports"}`, [2]string{}, 403, "Forbidden", `^Forbidden: this needs the role ADMIN, and your account has the role USER$`},
 		"no body":          {token, ``, [2]string{}, 400, "Job name is required", `send the name`},
 		"no name":          {token, `{"data":{}}`, [2]string{}, 400, "Job name is required", `^Job name is required`},
 		"null name":        {token, `{"name":null}`, [2]string{}, 400, "Job name is required", `^Job name is required`},

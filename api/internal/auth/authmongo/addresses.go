@@ -81,7 +81,7 @@ func choose(found []bson.Raw, address string) (bson.Raw, error) {
 	bestRank := 0
 	for _, account := range found {
 		stored, _ := account.Lookup("email").StringValueOK()
-		rank := 0
+		var rank int
 		switch {
 		case stored == address:
 			rank = 3

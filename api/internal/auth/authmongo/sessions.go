@@ -158,7 +158,8 @@ func (s *Store) Ended(ctx context.Context, id string) (bool, error) {
 // Known implements auth.Sessions.
 func (s *Store) Known(ctx context.Context, userID, address string) (bool, error) {
 	known, err := s.exists(ctx, s.tokens, bson.D{
-		{Key: fieldUser, Value: userID}, {Key: fieldAddress, Value: address},
+		{Key: fieldUser, Value: userID},
+		{Key: fieldAddress, Value: address},
 		{Key: fieldExpires, Value: bson.D{{Key: "$gt", Value: s.now()}}},
 	})
 	return known, wrap(err, "look for a session of an address")
