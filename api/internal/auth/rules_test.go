@@ -62,22 +62,22 @@ func TestPasswords(t *testing.T) {
 		hash, password string
 		want           bool
 	}{
-		"right":                                    {hashOf("secret1"), "secret1", true},
-		"wrong":                                    {hashOf("secret1"), "secret2", false},
-		"of nobody":                                {"", "secret1", false},
-		"of nobody, empty":                         {"", "", false},
-		"prefix of the Node library":               {strings.Replace(hashOf("secret1"), "$2a$", "$2b$", 1), "secret1", true},
-		"hash of the altered form":                 {hashOf("c3"), "conversation=3", true},
-		"hash of the raw form":                     {hashOf("conversation=3"), "conversation=3", true},
-		"altered form of another":                  {hashOf("c4"), "conversation=3", false},
-		"first 72 bytes, as Node hashed":           {hashOf(long[:72]), long, true},
-		"longer ones of Node are equal after that": {hashOf(long[:72]), long[:72] + "different", true},
-		"longer ones of ours":                      {digestedHash(long), long, true},
-		"and not what differs after that":          {digestedHash(long), long[:72] + "different", false},
-		"nor its beginning":                        {digestedHash(long), long[:72], false},
-		"nor its digest":                           {digestedHash(long), digestOf(long), false},
-		"shorter than the cut":                     {hashOf(long[:72]), long[:71], false},
-		"no bcrypt hash":                           {"plain text", "plain text", false},
+		"right":                           {hashOf("secret1"), "secret1", true},
+		"wrong":                           {hashOf("secret1"), "secret2", false},
+		"of nobody":                       {"", "secret1", false},
+		"of nobody, empty":                {"", "", false},
+		"prefix of the Node library":      {strings.Replace(hashOf("secret1"), "$2a$", "$2b$", 1), "secret1", true},
+		"hash of the altered form":        {hashOf("c3"), "conversation=3", true},
+		"hash of the raw form":            {hashOf("conversation=3"), "conversation=3", true},
+		"altered form of another":         {hashOf("c4"), "conversation=3", false},
+		"first 72 bytes, as Node hashed":  {hashOf(long[:72]), long, true},
+		"longer ones of Node are cut":     {hashOf(long[:72]), long[:72] + "different", true},
+		"longer ones of ours":             {digestedHash(long), long, true},
+		"and not what differs after that": {digestedHash(long), long[:72] + "different", false},
+		"nor its beginning":               {digestedHash(long), long[:72], false},
+		"nor its digest":                  {digestedHash(long), digestOf(long), false},
+		"shorter than the cut":            {hashOf(long[:72]), long[:71], false},
+		"no bcrypt hash":                  {"plain text", "plain text", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -17,8 +17,12 @@ func TestAddressesGetTheirKeys(t *testing.T) {
 	db := mongotest.Database(t)
 	users := db.Collection(schema.Users)
 	for i, account := range []bson.M{
-		{"email": "An@Example.com", "phone": "0901"}, {"email": "an@example.com", "phone": nil}, {"email": "binh@example.com", "phone": "0901"},
-		{"email": "chi@example.com", "phone": ""}, {"email": "dung@example.com"}, {"name": "without an address"},
+		{"email": "An@Example.com", "phone": "0901"},
+		{"email": "an@example.com", "phone": nil},
+		{"email": "binh@example.com", "phone": "0901"},
+		{"email": "chi@example.com", "phone": ""},
+		{"email": "dung@example.com"},
+		{"name": "without an address"},
 	} {
 		account["_id"] = oid(t, byte(i+1))
 		if _, err := users.InsertOne(t.Context(), account); err != nil {
