@@ -38,7 +38,7 @@ func TestLinesKeepTheirShape(t *testing.T) {
 func write(t *testing.T, format string) string {
 	t.Helper()
 	var out bytes.Buffer
-	log, flush, err := logging.New(logging.Options{Out: &out, Format: format, Level: "debug", Service: "api", Version: "v1"})
+	log, err := logging.New(logging.Options{Out: &out, Format: format, Level: "debug", Service: "api", Version: "v1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,23 +51,23 @@ func write(t *testing.T, format string) string {
 		}
 	}
 	ctx := logging.With(t.Context(), slog.String("request_id", "r 1"), slog.Int("child", 2))
-	line(log, t.Context(), slog.LevelInfo, "running")
-	line(log, ctx, slog.LevelDebug, "request", slog.String("method", "GET"), slog.String("route", ""), slog.Int("status", 200),
+	line(log.Logger, t.Context(), slog.LevelInfo, "running")
+	line(log.Logger, ctx, slog.LevelDebug, "request", slog.String("method", "GET"), slog.String("route", ""), slog.Int("status", 200),
 		slog.Float64("duration_ms", 1.234), slog.Attr{})
-	line(log, ctx, slog.LevelWarn, "database lost: "+uri, slog.Any("error", fmt.Errorf("ping: %w", errors.New("dial "+uri))))
-	line(log, t.Context(), slog.LevelError+2, "numbers", slog.Uint64("most", 1<<63), slog.Int("least", -1), slog.Bool("yes", true),
+	line(log.Logger, ctx, slog.LevelWarn, "database lost: "+uri, slog.Any("error", fmt.Errorf("ping: %w", errors.New("dial "+uri))))
+	line(log.Logger, t.Context(), slog.LevelError+2, "numbers", slog.Uint64("most", 1<<63), slog.Int("least", -1), slog.Bool("yes", true),
 		slog.Float64("great", 1e20), slog.Float64("small", 1e-6), slog.Duration("took", 1500*time.Millisecond),
 		slog.Time("at", time.Date(2026, 1, 2, 3, 4, 5, 6_999_999, time.FixedZone("", 3600))))
-	line(log, t.Context(), slog.LevelInfo, "texts", slog.String("quoted", `a "b" \c`), slog.String("lines", "a\nb\tc"), slog.String("equals", "a=b"),
+	line(log.Logger, t.Context(), slog.LevelInfo, "texts", slog.String("quoted", `a "b" \c`), slog.String("lines", "a\nb\tc"), slog.String("equals", "a=b"),
 		slog.String("letters", "Việt <b>&"), slog.String("broken", "a\xffb"), slog.String("a key", "v"), slog.Any("nothing", nil))
-	line(log, t.Context(), slog.LevelInfo, "secrets", slog.String("password", "hunter2"), slog.String("apiKey", ""), slog.Any("tokens", []string{"hunter2"}),
+	line(log.Logger, t.Context(), slog.LevelInfo, "secrets", slog.String("password", "hunter2"), slog.String("apiKey", ""), slog.Any("tokens", []string{"hunter2"}),
 		slog.Int("token", 3), slog.String("target", uri), slog.Any("by", level(1)))
 	pool := log.With(slog.String("component", "pool"), slog.String("secret", "hunter2")).WithGroup("pool")
 	line(pool, t.Context(), slog.LevelInfo, "empty group")
 	line(pool.With(slog.Int("open", 2)).WithGroup("last"), ctx, slog.LevelInfo, "groups", slog.Any("error", errors.New(uri)),
 		slog.Group("in", slog.String("uri", uri), slog.Duration("took", time.Second), slog.Group("none"), slog.Group("", slog.String("token", "hunter2"))))
-	line(log, t.Context(), slog.LevelInfo, "lazy", slog.Any("value", lazy{}))
-	if err := flush(); err != nil {
+	line(log.Logger, t.Context(), slog.LevelInfo, "lazy", slog.Any("value", lazy{}))
+	if err := log.Flush(); err != nil {
 		t.Error(err)
 	}
 	return out.String()
