@@ -22,6 +22,7 @@ type Level struct {
 	zap     zap.AtomicLevel
 	start   zapcore.Level // that of the start
 	changed atomic.Bool   // whether it was set since
+	log     *slog.Logger  // is told of changes
 }
 
 func newLevel(text string) (*Level, error) {
@@ -54,8 +55,12 @@ func (l *Level) Set(text string) error {
 }
 
 func (l *Level) set(level zapcore.Level) {
+	from := l.String()
 	l.zap.SetLevel(level)
 	l.changed.Store(true)
+	if to := l.String(); to != from {
+		l.log.Warn("log level changed", slog.String("from", from), slog.String("to", to))
+	}
 }
 
 // String returns the level, such as info.
@@ -89,14 +94,13 @@ func (l *Level) toggle() {
 
 // ToggleOnSignal changes between debug and the level of the start at each SIGUSR1,
 // until release is called.
-func (l *Level) ToggleOnSignal(log *slog.Logger) (release func()) {
+func (l *Level) ToggleOnSignal() (release func()) {
 	signals, done := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(signals, syscall.SIGUSR1)
 	go func() {
 		defer close(done)
 		for range signals {
 			l.toggle()
-			log.Warn("log level changed", slog.String("to", l.String()), slog.String("by", "SIGUSR1"))
 		}
 	}()
 	return func() {

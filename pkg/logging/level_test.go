@@ -90,7 +90,7 @@ func TestLevelByRequest(t *testing.T) {
 func TestLevelBySignal(t *testing.T) { //nolint:paralleltest // the signal reaches every log that listens
 	for start, want := range map[string][]string{"warn": {"debug", "warn"}, "debug": {"info", "debug"}} {
 		log := newLevelled(t, start)
-		release := log.Level.ToggleOnSignal(log.Logger)
+		release := log.Level.ToggleOnSignal()
 		for _, level := range want {
 			if err := syscall.Kill(syscall.Getpid(), syscall.SIGUSR1); err != nil {
 				t.Fatal(err)

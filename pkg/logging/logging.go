@@ -86,7 +86,8 @@ func New(options Options) (*Log, error) {
 	to := (&core{zapcore.NewCore(encoder, lines, level.zap)}).With(marks)
 	// What is not written is counted; there is no other place to report it.
 	direct := zap.New(to, zap.ErrorOutput(zapcore.AddSync(io.Discard)))
-	return &Log{Logger: slog.New(newHandler(to, level)), Zap: direct, Level: level, lines: lines}, nil
+	level.log = slog.New(newHandler(to, level))
+	return &Log{Logger: level.log, Zap: direct, Level: level, lines: lines}, nil
 }
 
 // mark is a field that stands on every line; it is left out if it is empty.
