@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -34,7 +35,8 @@ func logRequest(c *gin.Context, log *zap.Logger, path string, began, now time.Ti
 		return
 	}
 	line.Time = now
-	fields := append(make([]zap.Field, 0, mostFields),
+	list := fieldLists.Get().(*fieldList) //nolint:errcheck // it holds nothing else
+	fields := append(list[:0],
 		zap.String("method", c.Request.Method),
 		zap.String("path", path),
 		zap.String("route", c.FullPath()),
@@ -46,10 +48,16 @@ func logRequest(c *gin.Context, log *zap.Logger, path string, began, now time.Ti
 		fields = append(fields, zap.Error(failure.Err))
 	}
 	line.Write(logging.AppendFields(fields, c.Request.Context())...)
+	clear(list[:]) // so that it keeps nothing of the request
+	fieldLists.Put(list)
 }
 
-// mostFields is how many fields a line has: its own, the request id and the user.
-const mostFields = 10
+// fieldList has room for the fields of a line: its own, the request id and the user.
+type fieldList [10]zap.Field
+
+// fieldLists are lists for the next lines: one is the greater part of what a line
+// would allocate.
+var fieldLists = sync.Pool{New: func() any { return new(fieldList) }}
 
 func levelOf(status int, route string) zapcore.Level {
 	switch {
