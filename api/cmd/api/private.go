@@ -11,8 +11,9 @@ import (
 )
 
 // private is the listener of what is not for the public: /metrics for
-// Prometheus, and /log-level. It is not authenticated.
-func private(cfg config.Config, child *supervise.Child, registry *metrics.Registry, log *logging.Log) *server.Server {
+// Prometheus, and /log-level. It is not authenticated. It returns its handler too,
+// which answers as well before the database does.
+func private(cfg config.Config, child *supervise.Child, registry *metrics.Registry, log *logging.Log) (*server.Server, http.Handler) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", registry.Handler())
 	mux.Handle("/log-level", log.Level)
@@ -22,5 +23,5 @@ func private(cfg config.Config, child *supervise.Child, registry *metrics.Regist
 	}
 	listener := server.New(server.Options{Address: address, Variable: "API_PRIVATE_PORT", Log: log.Logger})
 	listener.Use(mux)
-	return listener
+	return listener, mux
 }

@@ -76,8 +76,8 @@ func wire(ctx context.Context, cfg config.Config, lines *logging.Log, child *sup
 			return nil, errors.Join(err, closeRedis(redisClient))
 		}
 	}
-	privately := private(cfg, child, registry, lines)
-	if err := privately.Listen(ctx, registry.Handler()); err != nil {
+	privately, pages := private(cfg, child, registry, lines)
+	if err := privately.Listen(ctx, pages); err != nil {
 		return nil, errors.Join(err, listener.Stop(context.WithoutCancel(ctx)), closeRedis(redisClient))
 	}
 	group, err := wireDatabase(ctx, cfg, log, parts{redisClient, counts, listener, privately, routing, probes, registry, child})
