@@ -1,9 +1,11 @@
 package logging
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,12 +18,18 @@ const (
 	batchSize = 4096
 )
 
-// batch writes lines together when there are many: a system call for each is an
-// eighth of what a small request costs. A line that comes alone is written at
-// once, and so is one that is urgent, with all that wait. It is safe for
-// concurrent use.
+// batch is a zapcore.WriteSyncer that writes lines together when there are many: a
+// system call for each is an eighth of what a small request costs. A line that comes
+// alone is written at once. It is safe for concurrent use.
+//
+// zapcore.BufferedWriteSyncer is not used, because it never writes again after one
+// write that failed, such as one of a pipe that was full for a moment. It also keeps
+// a goroutine and a ticker that wakes an idle process. A batch counts what a failed
+// write lost, and goes on with the next line.
 type batch struct {
-	out io.Writer
+	out  io.Writer
+	wait time.Duration // how long a line may wait; 0 = none does
+	lost atomic.Uint64 // lines that were not written
 
 	mu      sync.Mutex
 	waiting []byte
@@ -30,30 +38,29 @@ type batch struct {
 }
 
 // Write takes a line.
-func (b *batch) Write(line []byte) (int, error) { return len(line), b.take(line, false) }
-
-func (b *batch) take(line []byte, urgent bool) (err error) {
+func (b *batch) Write(line []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	var err error
 	if len(b.waiting)+len(line) > batchSize {
 		err = b.write() // this line does not go the way of those before it
 	}
 	first := len(b.waiting) == 0
 	b.waiting = append(b.waiting, line...)
-	rest := batchTime - time.Since(b.wrote)
+	rest := b.wait - time.Since(b.wrote)
 	switch {
-	case urgent, first && rest <= 0, len(b.waiting) >= batchSize:
-		return errors.Join(err, b.write())
+	case first && rest <= 0, len(b.waiting) >= batchSize:
+		err = errors.Join(err, b.write())
 	case first && b.timer == nil:
-		b.timer = time.AfterFunc(rest, func() { _ = b.Flush() }) // there is nowhere to report it
+		b.timer = time.AfterFunc(rest, func() { _ = b.Sync() }) // what it loses is counted
 	case first:
 		b.timer.Reset(rest)
 	}
-	return err
+	return len(line), err
 }
 
-// Flush writes what waits.
-func (b *batch) Flush() error {
+// Sync writes what waits.
+func (b *batch) Sync() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.write()
@@ -63,7 +70,10 @@ func (b *batch) write() error {
 	if len(b.waiting) == 0 {
 		return nil
 	}
-	_, err := b.out.Write(b.waiting)
+	n, err := b.out.Write(b.waiting)
+	if err != nil {
+		b.lost.Add(uint64(bytes.Count(b.waiting[min(max(n, 0), len(b.waiting)):], []byte("\n"))))
+	}
 	b.waiting, b.wrote = b.waiting[:0], time.Now()
 	if cap(b.waiting) > 2*batchSize { // one long line does not keep its memory
 		b.waiting = nil
@@ -73,9 +83,3 @@ func (b *batch) write() error {
 	}
 	return err
 }
-
-// urgent is the batch for lines that are written at once.
-type urgent struct{ *batch }
-
-// Write takes a line.
-func (u urgent) Write(line []byte) (int, error) { return len(line), u.take(line, true) }

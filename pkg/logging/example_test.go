@@ -11,12 +11,12 @@ import (
 )
 
 func Example() {
-	log, flush, err := logging.New(logging.Options{Level: "info", Out: withoutTime{}})
+	log, err := logging.New(logging.Options{Level: "info", Out: withoutTime{}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer func() { _ = flush() }()
+	defer func() { _ = log.Flush() }()
 	ctx := logging.With(context.Background(), slog.String("request_id", "r-17"))
 	log.WarnContext(ctx, "database lost", slog.Any("error", errors.New("dial mongodb://app:hunter2@db1: refused")))
 	// Output:

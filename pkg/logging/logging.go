@@ -5,7 +5,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/etrainer/backend/pkg/metrics"
 )
 
 // The formats of a log.
@@ -16,8 +21,8 @@ const (
 
 // Options are the parts of New.
 type Options struct {
-	// Level is the least level that is written: debug, info, warn or error, in
-	// any case. "" = info.
+	// Level is the least level that is written at first: debug, info, warn or error,
+	// in any case. "" = info.
 	Level string
 	// Format is FormatJSON or FormatConsole; see FormatFor. "" = FormatJSON.
 	Format string
@@ -26,6 +31,9 @@ type Options struct {
 	// Service and Version stand on every line of the JSON format; people know
 	// what they have started. "" = left out.
 	Service, Version string
+	// Child is the number of this process among the children of its parent, and
+	// stands on every line. 0 = left out.
+	Child int
 }
 
 // FormatFor returns the format for an environment as NODE_ENV names it: JSON
@@ -37,52 +45,69 @@ func FormatFor(environment string) string {
 	return FormatConsole
 }
 
-// New returns a logger, and a function that writes what waits: call it before the
-// program ends. Lines of JSON below the level warn may wait for up to 20
-// milliseconds when there are many; all others are written at once. An unknown
-// level or format is an error.
-func New(options Options) (*slog.Logger, func() error, error) {
-	level, err := parseLevel(options.Level)
+// Log is the log of a program. Packages take its Logger.
+type Log struct {
+	*slog.Logger
+	// Zap writes the same lines without the way through package log/slog, for a line
+	// that is written with every request. Add the context with AppendFields.
+	Zap *zap.Logger
+	// Level is the least level that is written.
+	Level *Level
+
+	lines *batch
+}
+
+// New returns a log; call its Flush before the program ends. Lines of JSON below
+// the level warn may wait for up to 20 milliseconds when there are many; all others
+// are written at once. An unknown level or format is an error.
+func New(options Options) (*Log, error) {
+	level, err := newLevel(options.Level)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	out := options.Out
-	if out == nil {
-		out = os.Stderr
+	lines := &batch{out: options.Out}
+	if lines.out == nil {
+		lines.out = os.Stderr
 	}
+	var encoder zapcore.Encoder
+	var marks []zapcore.Field
 	switch options.Format {
 	case FormatJSON, "":
-		lines := &batch{out: out}
-		return slog.New(newJSONHandler(lines, level)).With(marks(options)...), lines.Flush, nil
+		encoder, lines.wait = newJSONEncoder(), batchTime
+		marks = append(marks, mark("service", options.Service), mark("version", options.Version))
 	case FormatConsole:
-		return slog.New(newConsoleHandler(out, level)), func() error { return nil }, nil
+		encoder = newConsoleEncoder()
 	default:
-		return nil, nil, fmt.Errorf("log format %q is unknown: use %s or %s", options.Format, FormatJSON, FormatConsole)
+		return nil, fmt.Errorf("log format %q is unknown: use %s or %s", options.Format, FormatJSON, FormatConsole)
 	}
+	if options.Child != 0 {
+		marks = append(marks, zap.Int("child", options.Child))
+	}
+	to := (&core{zapcore.NewCore(encoder, lines, level.zap)}).With(marks)
+	// What is not written is counted; there is no other place to report it.
+	direct := zap.New(to, zap.ErrorOutput(zapcore.AddSync(io.Discard)))
+	level.log = slog.New(newHandler(to, level))
+	return &Log{Logger: level.log, Zap: direct, Level: level, lines: lines}, nil
 }
 
-func parseLevel(text string) (slog.Level, error) {
-	switch strings.ToLower(text) {
-	case "debug":
-		return slog.LevelDebug, nil
-	case "info", "":
-		return slog.LevelInfo, nil
-	case "warn":
-		return slog.LevelWarn, nil
-	case "error":
-		return slog.LevelError, nil
-	default:
-		return 0, fmt.Errorf("log level %q is unknown: use debug, info, warn or error", text)
+// mark is a field that stands on every line; it is left out if it is empty.
+func mark(key, text string) zapcore.Field {
+	if text == "" {
+		return zap.Skip()
 	}
+	return zap.String(key, text)
 }
 
-// marks are what stands on every line.
-func marks(options Options) (attrs []any) {
-	if options.Service != "" {
-		attrs = append(attrs, slog.String("service", options.Service))
-	}
-	if options.Version != "" {
-		attrs = append(attrs, slog.String("version", options.Version))
-	}
-	return attrs
+// Flush writes what waits.
+func (l *Log) Flush() error { return l.lines.Sync() }
+
+// Lost is how many lines could not be written, such as to a full disk.
+func (l *Log) Lost() uint64 { return l.lines.lost.Load() }
+
+// Collector measures Lost.
+func (l *Log) Collector() prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: metrics.Namespace, Subsystem: "log", Name: "lines_lost_total",
+		Help: "Log lines that could not be written.",
+	}, func() float64 { return float64(l.Lost()) })
 }

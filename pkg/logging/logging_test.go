@@ -28,13 +28,13 @@ import (
 func newLog(t *testing.T) (*slog.Logger, func() map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
-	log, flush, err := logging.New(logging.Options{Out: &out, Level: "debug"})
+	log, err := logging.New(logging.Options{Out: &out, Level: "debug"})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	return log, func() map[string]any {
+	return log.Logger, func() map[string]any {
 		t.Helper()
-		if err := flush(); err != nil {
+		if err := log.Flush(); err != nil {
 			t.Errorf("flush: %v", err)
 		}
 		var line map[string]any
@@ -52,7 +52,7 @@ func newLog(t *testing.T) (*slog.Logger, func() map[string]any) {
 func TestJSONLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log, _, err := logging.New(logging.Options{Out: &out, Service: "worker", Version: "v1"})
+	log, err := logging.New(logging.Options{Out: &out, Service: "worker", Version: "v1"})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
@@ -78,7 +78,7 @@ func TestJSONLine(t *testing.T) {
 func TestConsoleLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log, _, err := logging.New(logging.Options{Out: &out, Format: logging.FormatFor("development"), Service: "worker", Version: "v1"})
+	log, err := logging.New(logging.Options{Out: &out, Format: logging.FormatFor("development"), Service: "worker", Version: "v1"})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
@@ -94,7 +94,7 @@ func TestOptions(t *testing.T) {
 		t.Errorf("format in production = %q", got)
 	}
 	for _, level := range []string{"debug", "INFO", "Warn", "error", ""} {
-		if _, _, err := logging.New(logging.Options{Level: level}); err != nil {
+		if _, err := logging.New(logging.Options{Level: level}); err != nil {
 			t.Errorf("level %q: %v", level, err)
 		}
 	}
@@ -103,7 +103,7 @@ func TestOptions(t *testing.T) {
 		`log format "xml" is unknown: use json or console`:            {Format: "xml"},
 	}
 	for want, options := range tests {
-		if _, _, err := logging.New(options); err == nil || err.Error() != want {
+		if _, err := logging.New(options); err == nil || err.Error() != want {
 			t.Errorf("error = %v, want %q", err, want)
 		}
 	}
@@ -113,7 +113,7 @@ func TestLevels(t *testing.T) {
 	t.Parallel()
 	for at, want := range map[string]string{"debug": "dIWE", "info": "IWE", "warn": "WE", "error": "E"} {
 		var out bytes.Buffer
-		log, _, err := logging.New(logging.Options{Out: &out, Level: at, Format: logging.FormatConsole})
+		log, err := logging.New(logging.Options{Out: &out, Level: at, Format: logging.FormatConsole})
 		if err != nil {
 			t.Fatalf("New: %v", err)
 		}
@@ -224,7 +224,7 @@ func TestHandler(t *testing.T) {
 	var out *bytes.Buffer
 	slogtest.Run(t, func(t *testing.T) slog.Handler { //nolint:thelper // it makes the handler
 		out = &bytes.Buffer{}
-		log, _, err := logging.New(logging.Options{Out: out})
+		log, err := logging.New(logging.Options{Out: out})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +267,7 @@ func TestOddValues(t *testing.T) {
 func TestConsoleHidesSecretsToo(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log, _, err := logging.New(logging.Options{Out: &out, Format: logging.FormatConsole})
+	log, err := logging.New(logging.Options{Out: &out, Format: logging.FormatConsole})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,20 +312,20 @@ func (w *writes) messages(t *testing.T) (all [][]string) {
 	return all
 }
 
-func newWrites(t *testing.T) (*slog.Logger, func() error, *writes) {
+func newWrites(t *testing.T) (*logging.Log, *writes) {
 	t.Helper()
 	out := &writes{}
-	log, flush, err := logging.New(logging.Options{Out: out})
+	log, err := logging.New(logging.Options{Out: out})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return log, flush, out
+	return log, out
 }
 
 func TestManyLinesAreWrittenTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		log, flush, out := newWrites(t)
+		log, out := newWrites(t)
 		want := func(want ...[]string) {
 			t.Helper()
 			synctest.Wait()
@@ -347,7 +347,7 @@ func TestManyLinesAreWrittenTogether(t *testing.T) {
 		time.Sleep(time.Second) // no timer writes it again
 		log.Info("alone again")
 		log.Info("the last")
-		if err := flush(); err != nil {
+		if err := log.Flush(); err != nil {
 			t.Error(err)
 		}
 		want([]string{"alone"}, together, []string{"waits", "does not"}, []string{"alone again"}, []string{"the last"})
@@ -357,13 +357,13 @@ func TestManyLinesAreWrittenTogether(t *testing.T) {
 func TestPiecesFitIntoAPipe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		log, flush, out := newWrites(t)
+		log, out := newWrites(t)
 		for i := range 100 {
 			log.Info(fmt.Sprint(i), slog.String("text", strings.Repeat("x", 300)))
 		}
 		log.Info("long", slog.String("text", strings.Repeat("x", 10_000)))
 		log.Info("end")
-		if err := flush(); err != nil {
+		if err := log.Flush(); err != nil {
 			t.Error(err)
 		}
 		next := 0
@@ -386,7 +386,7 @@ func TestPiecesFitIntoAPipe(t *testing.T) {
 
 func TestLinesOfManyGoroutines(t *testing.T) {
 	t.Parallel()
-	log, flush, out := newWrites(t)
+	log, out := newWrites(t)
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -396,7 +396,7 @@ func TestLinesOfManyGoroutines(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if err := flush(); err != nil {
+	if err := log.Flush(); err != nil {
 		t.Error(err)
 	}
 	total := 0
@@ -411,14 +411,14 @@ func TestLinesOfManyGoroutines(t *testing.T) {
 func TestFlushTellsWhatFailed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // so that flush comes before the timer
-		log, flush, out := newWrites(t)
+		log, out := newWrites(t)
 		log.Info("alone")
 		out.broken = errors.New("no space left")
 		log.Info("waits")
-		if err := flush(); !errors.Is(err, out.broken) {
+		if err := log.Flush(); !errors.Is(err, out.broken) {
 			t.Errorf("flush = %v", err)
 		}
-		if err := flush(); err != nil {
+		if err := log.Flush(); err != nil {
 			t.Errorf("flush of nothing = %v", err)
 		}
 	})
@@ -427,13 +427,13 @@ func TestFlushTellsWhatFailed(t *testing.T) {
 func TestALineIsNotLostWithThoseBefore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // so that no timer writes between
-		log, flush, out := newWrites(t)
+		log, out := newWrites(t)
 		log.Info("alone")
 		log.Info("waits", slog.String("text", strings.Repeat("x", 3000)))
 		out.broken = errors.New("no space left")
 		log.Info("next", slog.String("text", strings.Repeat("x", 3000)))
 		out.broken = nil
-		if err := flush(); err != nil {
+		if err := log.Flush(); err != nil {
 			t.Errorf("flush = %v", err)
 		}
 		if diff := cmp.Diff([][]string{{"alone"}, {"waits"}, {"next"}}, out.messages(t)); diff != "" {
@@ -443,7 +443,7 @@ func TestALineIsNotLostWithThoseBefore(t *testing.T) {
 }
 
 func BenchmarkLine(b *testing.B) {
-	log, _, err := logging.New(logging.Options{Out: io.Discard, Service: "api"})
+	log, err := logging.New(logging.Options{Out: io.Discard, Service: "api"})
 	if err != nil {
 		b.Fatal(err)
 	}

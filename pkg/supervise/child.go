@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/etrainer/backend/pkg/config"
 	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/logging"
 )
 
 // What a parent tells a child by its environment. They are between the two, and
@@ -54,7 +54,8 @@ type Child struct {
 	beat     time.Duration
 	listener *os.File // nil = none
 	reports  *os.File
-	orders   *os.File // status lines
+	orders   *os.File       // what the parent tells
+	level    *logging.Level // nil = the parent does not set it
 
 	writing  sync.Mutex
 	report   report // guarded by writing
@@ -107,14 +108,6 @@ func (c *Child) ID() int {
 	return c.id
 }
 
-// Log returns log with the id of the child on every line.
-func (c *Child) Log(log *slog.Logger) *slog.Logger {
-	if c == nil {
-		return log
-	}
-	return log.With(slog.Int("child", c.id))
-}
-
 // Listener returns the parent's listener; nil if it has none to give. Closing
 // it closes this process' share: the port stays open.
 func (c *Child) Listener() (net.Listener, error) {
@@ -152,9 +145,13 @@ func (c *Child) Begin(ctx context.Context) context.Context {
 func (c *Child) read(cancel context.CancelCauseFunc) {
 	lines := bufio.NewScanner(c.orders)
 	for lines.Scan() {
-		var s Status
-		if json.Unmarshal(lines.Bytes(), &s) == nil { // the next one comes soon
-			c.status.Store(&s)
+		var told orders
+		if json.Unmarshal(lines.Bytes(), &told) != nil {
+			continue // the next one comes soon
+		}
+		c.status.Store(&told.Status)
+		if c.level != nil && told.LogLevel != "" {
+			_ = c.level.Set(told.LogLevel) // the parent has checked it
 		}
 	}
 	cancel(ErrParentGone)
@@ -190,6 +187,14 @@ func (c *Child) tell(change func(*report)) {
 	// nobody listens.
 	_ = c.reports.SetWriteDeadline(time.Now().Add(time.Second))
 	_, _ = c.reports.Write(append(line, '\n'))
+}
+
+// FollowLevel lets the parent set the level of the log: to what was set there since
+// its start, at its next beat. Call it before Begin.
+func (c *Child) FollowLevel(level *logging.Level) {
+	if c != nil {
+		c.level = level
+	}
 }
 
 // CountInFlight sets what counts the requests or jobs that are going on. It is

@@ -16,8 +16,8 @@
 // accept from one shared queue, so no connection is refused while a child
 // restarts: it waits for the next child. The parent reads nothing but reports,
 // opens no database, and answers on the private port: /livez, /readyz (200
-// while a child is ready) and /metrics (its own, and those of the children with
-// the label child).
+// while a child is ready), /metrics (its own, and those of the children with
+// the label child) and /log-level, which children follow.
 //
 //		starting ──▶ ready ──▶ draining ──▶ ended
 //		    │          │  a crash, or no report for HangAfter: SIGKILL

@@ -22,6 +22,7 @@ import (
 
 	"github.com/etrainer/backend/pkg/drain"
 	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/logging"
 	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/supervise"
 )
@@ -67,6 +68,11 @@ func child() (code int) {
 	if err != nil || me == nil {
 		return lifecycle.ExitFailed
 	}
+	log, err := logging.New(logging.Options{Out: io.Discard})
+	if err != nil {
+		return lifecycle.ExitFailed
+	}
+	me.FollowLevel(log.Level)
 	ctx := me.Begin(context.Background())
 	defer func() { me.End(code) }()
 	switch string(behaviour) {
@@ -80,13 +86,14 @@ func child() (code int) {
 		<-ctx.Done()
 	}
 	group := lifecycle.NewGroup(nil)
-	group.Add("server", &server{child: me})
+	group.Add("server", &server{child: me, level: log.Level})
 	group.Add("readiness", me.Readiness())
 	return lifecycle.Run(ctx, slog.New(slog.DiscardHandler), group, lifecycle.RunOptions{Grace: 20 * time.Second})
 }
 
 type server struct {
 	child   *supervise.Child
+	level   *logging.Level
 	http    *drain.Server
 	private *http.Server
 }
@@ -105,6 +112,7 @@ func (s *server) Start(context.Context) error {
 		status, _ := s.child.Status()
 		_ = json.NewEncoder(w).Encode(status)
 	})
+	mux.HandleFunc("/level", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid(), " ", s.level) })
 	mux.HandleFunc("/processors", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, runtime.GOMAXPROCS(0)) })
 	mux.HandleFunc("/hold", func(w http.ResponseWriter, r *http.Request) { // until its gate opens
 		inFlight.Add(1)

@@ -51,6 +51,9 @@ func (p *parent) handler() http.Handler {
 		answer(w, http.StatusOK, "ready")
 	})
 	mux.Handle("GET /metrics", p.metricsHandler())
+	if p.options.Level != nil {
+		mux.Handle("/log-level", p.options.Level)
+	}
 	return mux
 }
 

@@ -32,6 +32,13 @@ type Worker struct {
 	InFlight int     `json:"inFlight"` // requests or jobs, at its last report
 }
 
+// orders are what a parent tells a child at every beat: one JSON object on a line.
+type orders struct {
+	Status
+	// LogLevel is the level that was set since the start of the parent; "" = none was.
+	LogLevel string `json:"logLevel,omitempty"`
+}
+
 // report is what a child tells its parent at every beat: one JSON object on a
 // line.
 type report struct {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/logging"
 	"github.com/etrainer/backend/pkg/metrics"
 )
 
@@ -33,7 +34,7 @@ type Options struct {
 	// Listener is what the children accept from, made by Listen. nil = nothing.
 	// Run closes it.
 	Listener *os.File
-	// Private is host:port of /livez, /readyz and /metrics; "" = none.
+	// Private is host:port of /livez, /readyz, /metrics and /log-level; "" = none.
 	Private string
 	// PrivateVariable names the variable that sets Private, for errors.
 	PrivateVariable string
@@ -45,6 +46,9 @@ type Options struct {
 	// Out receives what the children print. nil = os.Stderr.
 	Out io.Writer
 	Log *slog.Logger
+	// Level is that of Log. The private port serves it as /log-level, and children
+	// follow what is set. nil = it cannot be set.
+	Level *logging.Level
 
 	// Signals replaces the signals of the process, for tests.
 	Signals <-chan os.Signal
@@ -220,7 +224,7 @@ func (p *parent) processes() []*process {
 func (p *parent) beat(now time.Time) {
 	late := p.heldUp(now)
 	p.looked = now
-	line, err := json.Marshal(p.status(now))
+	line, err := json.Marshal(orders{p.status(now), p.level()})
 	line = append(line, '\n')
 	for _, each := range p.processes() {
 		if late {
@@ -230,6 +234,14 @@ func (p *parent) beat(now time.Time) {
 			each.tell(line)
 		}
 	}
+}
+
+// level is that of the log if it was set since the start.
+func (p *parent) level() string {
+	if p.options.Level == nil {
+		return ""
+	}
+	return p.options.Level.Changed()
 }
 
 // heldUp reports whether this process itself stood still.

@@ -108,10 +108,11 @@ func openAccounts(ctx context.Context, stderr io.Writer) (service *auth.Service,
 	if err := settings.Load(&cfg, settings.Options{}); err != nil {
 		return nil, nil, err
 	}
-	log, _, err := logging.New(logging.Options{Level: "warn", Format: logging.FormatFor(cfg.Environment), Out: stderr, Service: "api", Version: version.Version})
+	lines, err := logging.New(logging.Options{Level: "warn", Format: logging.FormatFor(cfg.Environment), Out: stderr, Service: "api", Version: version.Version})
 	if err != nil {
 		return nil, nil, err
 	}
+	log := lines.Logger
 	client, err := connect(ctx, cfg, metrics.New("api", log), log)
 	if err != nil {
 		return nil, nil, err

@@ -25,22 +25,22 @@ func serve(ctx context.Context, stderr io.Writer) (code int) {
 		fmt.Fprintln(stderr, "api:", err)
 		return lifecycle.ExitBadConfig
 	}
-	log, flush, err := logging.New(logging.Options{
-		Level: cfg.Level(), Format: logging.FormatFor(cfg.Environment), Out: stderr, Service: "api", Version: version.Version,
-	})
-	if err != nil {
-		fmt.Fprintln(stderr, "api:", err)
-		return lifecycle.ExitBadConfig
-	}
-	defer func() { _ = flush() }() // there is nowhere to report it
-	redis.LogTo(log)
-	slog.SetDefault(log) //nolint:forbidigo // the SDK of Cloudinary writes through package log
 	child, err := supervise.Inherit()
 	if err != nil {
 		fmt.Fprintln(stderr, "api:", err)
 		return lifecycle.ExitBadConfig
 	}
-	log = child.Log(log)
+	log, err := logging.New(logging.Options{
+		Level: cfg.Level(), Format: logging.FormatFor(cfg.Environment), Out: stderr, Service: "api", Version: version.Version, Child: child.ID(),
+	})
+	if err != nil {
+		fmt.Fprintln(stderr, "api:", err)
+		return lifecycle.ExitBadConfig
+	}
+	defer func() { _ = log.Flush() }() // there is nowhere to report it
+	defer log.Level.ToggleOnSignal()()
+	redis.LogTo(log.Logger)
+	slog.SetDefault(log.Logger) //nolint:forbidigo // the SDK of Cloudinary writes through package log
 	for _, warning := range warnings {
 		log.WarnContext(ctx, "configuration", slog.String("warning", warning))
 	}
@@ -49,6 +49,7 @@ func serve(ctx context.Context, stderr io.Writer) (code int) {
 	if child == nil && cfg.Cluster.Clustering {
 		return parent(ctx, cfg, log)
 	}
+	child.FollowLevel(log.Level)
 	ctx = child.Begin(ctx)
 	defer func() { child.End(code) }()
 	ctx, release := lifecycle.NotifyContext(ctx)
@@ -56,7 +57,7 @@ func serve(ctx context.Context, stderr io.Writer) (code int) {
 	group, err := wire(ctx, cfg, log, child)
 	switch {
 	case err == nil:
-		return lifecycle.Run(ctx, log, group, lifecycle.RunOptions{Grace: cfg.Shutdown})
+		return lifecycle.Run(ctx, log.Logger, group, lifecycle.RunOptions{Grace: cfg.Shutdown})
 	case ctx.Err() != nil:
 		log.InfoContext(ctx, "stopped while starting", slog.Any("reason", context.Cause(ctx)))
 		return lifecycle.ExitOK

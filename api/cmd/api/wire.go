@@ -28,6 +28,7 @@ import (
 	"github.com/etrainer/backend/pkg/catalog"
 	"github.com/etrainer/backend/pkg/fleet/mongofleet"
 	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/logging"
 	"github.com/etrainer/backend/pkg/media/mediamongo"
 	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/mongodb"
@@ -43,7 +44,8 @@ import (
 // ports are open when it begins to wait for the database, so that health checks
 // can tell a process that waits from one that is dead, and a port in use is
 // known at once.
-func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *supervise.Child) (*lifecycle.Group, error) {
+func wire(ctx context.Context, cfg config.Config, lines *logging.Log, child *supervise.Child) (*lifecycle.Group, error) {
+	log := lines.Logger
 	redisClient, err := cfg.Redis.Open()
 	if err != nil {
 		return nil, err
@@ -55,12 +57,13 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 	})
 	child.CountInFlight(listener.InFlight)
 	registry := metrics.New("api", log)
+	registry.MustRegister(lines.Collector())
 	measure, err := middleware.Metrics(registry, time.Now)
 	if err != nil {
 		return nil, err
 	}
 	routing := server.RouteOptions{TrustedProxies: cfg.TrustedProxies, Options: middleware.Options{
-		Log: log, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout, Limits: counts.limits(cfg),
+		Log: log, AccessLog: lines.Zap, Now: time.Now, Origins: cfg.AllowedOrigins, BodyLimit: cfg.BodyLimit, Timeout: server.RequestTimeout, Limits: counts.limits(cfg),
 		Metrics: measure,
 	}}
 	probes := health.Parts{Redis: pinger(redisClient), LimitsShared: counts.shared, Child: child.ID(), Draining: listener.Draining, Now: time.Now, StartedAt: time.Now(), Log: log}
@@ -73,8 +76,8 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger, child *super
 			return nil, errors.Join(err, closeRedis(redisClient))
 		}
 	}
-	privately := private(cfg, child, registry, log)
-	if err := privately.Listen(ctx, registry.Handler()); err != nil {
+	privately, pages := private(cfg, child, registry, lines)
+	if err := privately.Listen(ctx, pages); err != nil {
 		return nil, errors.Join(err, listener.Stop(context.WithoutCancel(ctx)), closeRedis(redisClient))
 	}
 	group, err := wireDatabase(ctx, cfg, log, parts{redisClient, counts, listener, privately, routing, probes, registry, child})

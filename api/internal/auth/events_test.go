@@ -33,10 +33,11 @@ func account(email string) string {
 func TestTheLogTellsWhoItWas(t *testing.T) {
 	t.Parallel()
 	var out written
-	log, flush, err := logging.New(logging.Options{Level: "info", Format: logging.FormatJSON, Out: &out, Service: "api"})
+	logged, err := logging.New(logging.Options{Level: "info", Format: logging.FormatJSON, Out: &out, Service: "api"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	log := logged.Logger
 	clock := newHands()
 	api := apitest.Start(t, mongotest.Database(t), apitest.Options{Now: clock.now, Log: log, Auth: []auth.Option{
 		auth.WithLog(log), auth.WithThrottle(limit.NewMemory(clock.now), log), auth.WithTurns(func(pause time.Duration) <-chan time.Time {
@@ -49,7 +50,7 @@ func TestTheLogTellsWhoItWas(t *testing.T) {
 	// lines returns what was logged since the last time.
 	lines := func() []map[string]any {
 		t.Helper()
-		if err := flush(); err != nil {
+		if err := logged.Flush(); err != nil {
 			t.Fatal(err)
 		}
 		text := out.take()

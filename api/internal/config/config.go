@@ -57,7 +57,7 @@ type Config struct {
 	DrainDelay    time.Duration `env:"API_DRAIN_DELAY" envDefault:"0s" help:"how long /readyz fails before the port closes, for balancers that ask seldom" example:"5s"`
 
 	PrivateHost  string `env:"API_PRIVATE_HOST" envDefault:"127.0.0.1" help:"address that the private port listens on; 0.0.0.0 = every interface, for containers" example:"0.0.0.0"`
-	PrivatePort  int    `env:"API_PRIVATE_PORT" envDefault:"9090" help:"private port of /metrics, which is not authenticated; 0 = any free one" unit:"port" example:"9190"`
+	PrivatePort  int    `env:"API_PRIVATE_PORT" envDefault:"9090" help:"private port of /metrics and /log-level, which are not authenticated; 0 = any free one" unit:"port" example:"9190"`
 	CacheTTL     int    `env:"CACHE_TTL_SECONDS" envDefault:"300" help:"how long the leaderboard is served before it is made anew" unit:"seconds" example:"60"`
 	CacheMaxSize int    `env:"CACHE_MAX_SIZE" envDefault:"1000" help:"values of up to 16 KiB that the cache in memory holds; a larger one counts as several" unit:"values" example:"10000"`
 	Media        Media

@@ -1,11 +1,15 @@
 package middleware
 
 import (
-	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/etrainer/backend/pkg/logging"
 )
 
 // probes are paths that load balancers ask for all day.
@@ -13,8 +17,9 @@ var probes = map[string]bool{"/livez": true, "/readyz": true, "/health": true}
 
 // AccessLog writes one line per request: at error level with the cause when we
 // failed, at debug level for health checks, else at info level. Queries and
-// bodies are left out, since they may hold secrets.
-func AccessLog(log *slog.Logger, now func() time.Time) gin.HandlerFunc {
+// bodies are left out, since they may hold secrets. It takes the logger of zap, since
+// the way through package log/slog costs more than many a request.
+func AccessLog(log *zap.Logger, now func() time.Time) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		began := now()
 		path := c.Request.URL.Path
@@ -23,41 +28,44 @@ func AccessLog(log *slog.Logger, now func() time.Time) gin.HandlerFunc {
 	}
 }
 
-func logRequest(c *gin.Context, log *slog.Logger, path string, began, now time.Time) {
+func logRequest(c *gin.Context, log *zap.Logger, path string, began, now time.Time) {
 	status := c.Writer.Status()
-	level := levelOf(status, c.FullPath())
-	if !log.Enabled(c.Request.Context(), level) {
+	line := log.Check(levelOf(status, c.FullPath()), "request")
+	if line == nil {
 		return
 	}
-	// Without the place in the program, which nobody asks for and Logger looks up.
-	line := slog.NewRecord(now, level, "request", 0)
-	line.AddAttrs(
-		slog.String("method", c.Request.Method),
-		slog.String("path", path),
-		slog.String("route", c.FullPath()),
-		slog.Int("status", status),
-		slog.Int("bytes", max(c.Writer.Size(), 0)),
-		slog.Float64("duration_ms", float64(now.Sub(began).Microseconds())/1000),
-		slog.String("client_ip", c.ClientIP()),
-		failureOf(c))
-	_ = log.Handler().Handle(c.Request.Context(), line) // there is nowhere to report it
-}
-
-// failureOf is why a request failed; empty, and so left out, if it did not.
-func failureOf(c *gin.Context) slog.Attr {
-	if last := c.Errors.Last(); last != nil {
-		return slog.Any("error", last.Err)
+	line.Time = now
+	list := fieldLists.Get().(*fieldList) //nolint:errcheck // it holds nothing else
+	fields := append(list[:0],
+		zap.String("method", c.Request.Method),
+		zap.String("path", path),
+		zap.String("route", c.FullPath()),
+		zap.Int("status", status),
+		zap.Int("bytes", max(c.Writer.Size(), 0)),
+		zap.Float64("duration_ms", float64(now.Sub(began).Microseconds())/1000),
+		zap.String("client_ip", c.ClientIP()))
+	if failure := c.Errors.Last(); failure != nil {
+		fields = append(fields, zap.Error(failure.Err))
 	}
-	return slog.Attr{}
+	line.Write(logging.AppendFields(fields, c.Request.Context())...)
+	clear(list[:]) // so that it keeps nothing of the request
+	fieldLists.Put(list)
 }
 
-func levelOf(status int, route string) slog.Level {
+// fieldList has room for the fields of a line: its own, the request id and the user.
+type fieldList [10]zap.Field
+
+// fieldLists are lists for the next lines: one is the greater part of what a line
+// would allocate.
+var fieldLists = sync.Pool{New: func() any { return new(fieldList) }}
+
+func levelOf(status int, route string) zapcore.Level {
 	switch {
 	case probes[route]: // a failing probe is logged by what it probes
-		return slog.LevelDebug
+		return zap.DebugLevel
 	case status >= http.StatusInternalServerError:
-		return slog.LevelError
+		return zap.ErrorLevel
 	default:
-		return slog.LevelInfo
+		return zap.InfoLevel
 	}
 }

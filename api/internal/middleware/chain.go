@@ -5,12 +5,15 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.uber.org/zap"
 )
 
 // Options are what the middleware needs to know.
 type Options struct {
-	// Log receives one line per request.
+	// Log receives what goes wrong.
 	Log *slog.Logger
+	// AccessLog receives one line per request; nil = none are written.
+	AccessLog *zap.Logger
 	// Metrics measures requests; nil = nobody does.
 	Metrics gin.HandlerFunc
 	// Now is the clock.
@@ -32,10 +35,13 @@ func Chain(o Options) []gin.HandlerFunc {
 	if o.Metrics == nil {
 		o.Metrics = func(*gin.Context) {}
 	}
+	if o.AccessLog == nil {
+		o.AccessLog = zap.NewNop()
+	}
 	return []gin.HandlerFunc{
 		RequestID(),
 		o.Metrics,
-		AccessLog(o.Log, o.Now),
+		AccessLog(o.AccessLog, o.Now),
 		Recover(o.Log),
 		SecurityHeaders(),
 		CORS(o.Origins),

@@ -65,12 +65,12 @@ const bodyLimit = 1000
 func start(t *testing.T) (*httptest.Server, *journal) {
 	t.Helper()
 	out := &journal{}
-	log, flush, err := logging.New(logging.Options{Level: "debug", Out: out})
+	log, err := logging.New(logging.Options{Level: "debug", Out: out})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out.flush = flush
-	o := middleware.Options{Log: log, Now: time.Now, Origins: []string{"https://app.test"}, BodyLimit: bodyLimit, Timeout: 50 * time.Millisecond}
+	out.flush = log.Flush
+	o := middleware.Options{Log: log.Logger, AccessLog: log.Zap, Now: time.Now, Origins: []string{"https://app.test"}, BodyLimit: bodyLimit, Timeout: 50 * time.Millisecond}
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.Use(middleware.Chain(o)...)

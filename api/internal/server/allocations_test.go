@@ -26,7 +26,7 @@ const mostAllocated = 45
 // log lines, counts and limits.
 func chain(t testing.TB) http.Handler {
 	t.Helper()
-	log, _, err := logging.New(logging.Options{Out: io.Discard, Service: "api", Version: "1"})
+	log, err := logging.New(logging.Options{Out: io.Discard, Service: "api", Version: "1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,8 +36,8 @@ func chain(t testing.TB) http.Handler {
 	}
 	global := limit.New(limit.NewMemory(time.Now), limit.Rule{Name: "global", Max: 1 << 30, Window: 15 * time.Minute})
 	handler, err := server.Starting(server.RouteOptions{Options: middleware.Options{
-		Log: log, Metrics: measure, Now: time.Now, Origins: []string{"https://app.test"}, Limits: middleware.Limits{Global: global},
-	}}, health.NewHandler(health.Parts{Now: time.Now, StartedAt: time.Now(), Log: log}))
+		Log: log.Logger, AccessLog: log.Zap, Metrics: measure, Now: time.Now, Origins: []string{"https://app.test"}, Limits: middleware.Limits{Global: global},
+	}}, health.NewHandler(health.Parts{Now: time.Now, StartedAt: time.Now(), Log: log.Logger}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/etrainer/backend/api/internal/openapi/openapitest"
 	"github.com/etrainer/backend/api/internal/server"
 	"github.com/etrainer/backend/pkg/catalog"
+	"github.com/etrainer/backend/pkg/logging"
 	"github.com/etrainer/backend/pkg/mongodb/mongotest"
 	"github.com/etrainer/backend/pkg/queue/mongoqueue"
 )
@@ -95,7 +96,12 @@ func TestForwardedForIsNotTrusted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			o := apitest.RouteOptions(slog.New(slog.NewJSONHandler(&out, nil)))
+			log, err := logging.New(logging.Options{Out: &out})
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := apitest.RouteOptions(log.Logger)
+			o.AccessLog = log.Zap
 			o.TrustedProxies = test.proxies
 			handler, err := server.Starting(o, health.NewHandler(health.Parts{Now: time.Now, Draining: func() bool { return false }, Log: o.Log}))
 			if err != nil {

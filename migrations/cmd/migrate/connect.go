@@ -77,14 +77,14 @@ func connected(cmd *cobra.Command, within time.Duration, do func(context.Context
 	if err := config.Load(&s, config.Options{}); err != nil {
 		return err
 	}
-	log, flush, err := logging.New(logging.Options{
+	log, err := logging.New(logging.Options{
 		Level: s.LogLevel, Format: logging.FormatFor(s.Environment), Out: cmd.ErrOrStderr(), Service: "migrate", Version: version.Version,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", config.ErrConfig, err)
 	}
-	defer func() { _ = flush() }() // there is nowhere to report it
-	options, err := s.Mongo.Options("etrainer-migrate", nil, log)
+	defer func() { _ = log.Flush() }() // there is nowhere to report it
+	options, err := s.Mongo.Options("etrainer-migrate", nil, log.Logger)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func connected(cmd *cobra.Command, within time.Duration, do func(context.Context
 		return err
 	}
 	defer func() { _ = client.Close(context.WithoutCancel(ctx)) }()
-	return do(ctx, s, client, log)
+	return do(ctx, s, client, log.Logger)
 }
 
 // holder names this process to those who wait for it.

@@ -84,7 +84,7 @@ func newRunning(t *testing.T, settings map[string]string) *running {
 	r := &running{log: &journal{}}
 	log := slog.New(slog.NewTextHandler(r.log, nil))
 	p := &program{cfg: &cfg, log: log, metrics: metrics.New("worker", log)}
-	r.probe = probe.New("127.0.0.1", 0, p.ready, p.metrics.Handler(), log)
+	r.probe = probe.New("127.0.0.1", 0, p.ready, p.metrics.Handler(), http.NotFoundHandler(), log)
 	r.group = lifecycle.NewGroup(log)
 	r.group.Add("probe", r.probe)
 	r.group.Add("program", p)

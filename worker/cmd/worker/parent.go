@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/etrainer/backend/pkg/lifecycle"
+	"github.com/etrainer/backend/pkg/logging"
 	"github.com/etrainer/backend/pkg/metrics"
 	"github.com/etrainer/backend/pkg/supervise"
 	"github.com/etrainer/backend/worker/internal/config"
@@ -15,7 +16,7 @@ import (
 
 // parent runs WORKER_COUNT processes of this program, and returns the exit
 // code. It serves the private port for all of them.
-func parent(ctx context.Context, cfg *config.Config, registry *metrics.Registry, log *slog.Logger) int {
+func parent(ctx context.Context, cfg *config.Config, registry *metrics.Registry, log *logging.Log) int {
 	path, err := supervise.Self()
 	if err != nil {
 		log.ErrorContext(ctx, "start failed", slog.Any("error", err))
@@ -23,7 +24,7 @@ func parent(ctx context.Context, cfg *config.Config, registry *metrics.Registry,
 	}
 	return supervise.Run(ctx, supervise.Options{
 		Path: path, Count: cfg.Cluster.Count.Children(), Private: net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)),
-		PrivateVariable: "WORKER_PORT", Metrics: registry, Grace: cfg.ShutdownTimeout, Log: log,
+		PrivateVariable: "WORKER_PORT", Metrics: registry, Grace: cfg.ShutdownTimeout, Log: log.Logger, Level: log.Level,
 	})
 }
 

@@ -29,29 +29,32 @@ func serve(ctx context.Context) (code int) {
 		}
 		return lifecycle.ExitFailed
 	}
-	log, flush, err := logging.New(logging.Options{
-		Level: cfg.LogLevel, Format: logging.FormatFor(cfg.Environment), Service: "worker", Version: version.Version,
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "worker: "+err.Error())
-		return lifecycle.ExitBadConfig
-	}
-	defer func() { _ = flush() }() // there is nowhere to report it
-	redis.LogTo(log)
-	slog.SetDefault(log) //nolint:forbidigo // the SDK of Cloudinary writes through package log
 	child, err := supervise.Inherit()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker: "+err.Error())
 		return lifecycle.ExitBadConfig
 	}
-	log = child.Log(log)
+	lines, err := logging.New(logging.Options{
+		Level: cfg.LogLevel, Format: logging.FormatFor(cfg.Environment), Service: "worker", Version: version.Version, Child: child.ID(),
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "worker: "+err.Error())
+		return lifecycle.ExitBadConfig
+	}
+	log := lines.Logger
+	defer func() { _ = lines.Flush() }() // there is nowhere to report it
+	defer lines.Level.ToggleOnSignal()()
+	redis.LogTo(log)
+	slog.SetDefault(log) //nolint:forbidigo // the SDK of Cloudinary writes through package log
 	for _, warning := range warnings {
 		log.WarnContext(ctx, "configuration", slog.String("warning", warning))
 	}
 	registry := metrics.New("worker", log)
+	registry.MustRegister(lines.Collector())
 	if child == nil && cfg.Cluster.Clustering {
-		return parent(ctx, &cfg, registry, log)
+		return parent(ctx, &cfg, registry, lines)
 	}
+	child.FollowLevel(lines.Level)
 	ctx = child.Begin(ctx)
 	defer func() { child.End(code) }()
 	host, port := cfg.Host, cfg.Port
@@ -59,7 +62,7 @@ func serve(ctx context.Context) (code int) {
 		host, port = "127.0.0.1", 0 // the parent has the private port, and asks here
 	}
 	p := &program{cfg: &cfg, log: log, metrics: registry, child: child}
-	private := probe.New(host, port, p.ready, registry.Handler(), log)
+	private := probe.New(host, port, p.ready, registry.Handler(), lines.Level, log)
 	group := lifecycle.NewGroup(log)
 	group.Add("probe", private) // answers before the database does
 	group.Add("private address", announcement{child, private})

@@ -28,7 +28,7 @@ type Config struct {
 	Mongo   mongodb.Env
 	Redis   redis.Env
 
-	Port            int           `env:"WORKER_PORT" envDefault:"9091" help:"private port of /livez, /readyz and /metrics; 0 = any free one" unit:"port" example:"9191"`
+	Port            int           `env:"WORKER_PORT" envDefault:"9091" help:"private port of /livez, /readyz, /metrics and /log-level; 0 = any free one" unit:"port" example:"9191"`
 	Host            string        `env:"WORKER_HOST" help:"address that the private port listens on; default every interface" example:"127.0.0.1"`
 	Slots           int           `env:"WORKER_CONCURRENCY" envAlias:"AGENDA_MAX_CONCURRENCY" envDefault:"20" help:"handlers that run at once in one process" unit:"handlers" example:"50"`
 	PerName         int           `env:"WORKER_JOB_CONCURRENCY" envAlias:"AGENDA_DEFAULT_CONCURRENCY" envDefault:"5" help:"handlers of one job name that run at once in one process, unless the job says otherwise" unit:"handlers" example:"10"`

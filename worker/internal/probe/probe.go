@@ -1,5 +1,5 @@
 // Package probe serves the worker's private port: /livez (the process runs),
-// /readyz (it can do its work) and /metrics for Prometheus. It is not
+// /readyz (it can do its work), /metrics for Prometheus and /log-level. It is not
 // authenticated and must not be public.
 package probe
 
@@ -34,7 +34,7 @@ type Server struct {
 
 // New returns a Server that listens on host:port; port 0 = any free one.
 // ready tells why the worker cannot work, or nil.
-func New(host string, port int, ready func(context.Context) error, metrics http.Handler, log *slog.Logger) *Server {
+func New(host string, port int, ready func(context.Context) error, metrics, level http.Handler, log *slog.Logger) *Server {
 	s := &Server{address: net.JoinHostPort(host, strconv.Itoa(port)), ready: ready, log: log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
@@ -42,6 +42,7 @@ func New(host string, port int, ready func(context.Context) error, metrics http.
 	})
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", metrics)
+	mux.Handle("/log-level", level)
 	s.http = &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
