@@ -100,7 +100,7 @@ func TestLevelBySignal(t *testing.T) { //nolint:paralleltest // the signal reach
 				if time.Now().After(deadline) {
 					t.Fatalf("the level that was %s is %s, want %s", start, log.Level, level)
 				}
-				time.Sleep(time.Millisecond) //nolint:forbidigo // a signal comes when it comes
+				time.Sleep(time.Millisecond)
 			}
 		}
 		release()

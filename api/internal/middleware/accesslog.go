@@ -35,8 +35,9 @@ func logRequest(c *gin.Context, log *zap.Logger, path string, began, now time.Ti
 		return
 	}
 	line.Time = now
-	list := fieldLists.Get().(*fieldList) //nolint:errcheck // it holds nothing else
-	fields := append(list[:0],
+	list := fieldLists.Get().(*fieldList)
+	fields := list[:0]
+	fields = append(fields,
 		zap.String("method", c.Request.Method),
 		zap.String("path", path),
 		zap.String("route", c.FullPath()),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -154,7 +155,7 @@ func (f *flood) other(ctx context.Context, n int) (time.Duration, error) {
 
 // close stops everything, the last first.
 func (f *flood) close() {
-	for i := len(f.closers) - 1; i >= 0; i-- {
-		f.closers[i]()
+	for _, closer := range slices.Backward(f.closers) {
+		closer()
 	}
 }
