@@ -155,8 +155,12 @@ func wanted(r *http.Request) (string, error) {
 }
 
 func reply(w http.ResponseWriter, status int, body map[string]string) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	text, _ := json.Marshal(body) // texts alone: it never fails
 	_, _ = w.Write(append(text, '\n'))
 }
