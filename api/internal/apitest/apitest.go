@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.uber.org/zap"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/etrainer/backend/api/internal/auth"
@@ -61,6 +62,8 @@ type Options struct {
 	Waker wake.Publisher
 	// Log receives the log. nil = nothing is logged.
 	Log *slog.Logger
+	// AccessLog receives a line for each request. nil = none is written.
+	AccessLog *zap.Logger
 	// MediaDir is the folder of uploaded files. "" = one of the test's own.
 	MediaDir string
 	// Media keeps new uploads. nil = the folder does.
@@ -196,6 +199,7 @@ func build(t testing.TB, db *mongo.Database, o Options) (http.Handler, *mongoque
 		Environment: "test", Now: o.Now, StartedAt: time.Now(), Log: o.Log,
 	})
 	routing := RouteOptions(o.Log)
+	routing.AccessLog = o.AccessLog
 	routing.Limits = o.Limits
 	if o.Routing != nil {
 		o.Routing(&routing)

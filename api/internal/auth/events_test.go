@@ -39,7 +39,7 @@ func TestTheLogTellsWhoItWas(t *testing.T) {
 	}
 	log := logged.Logger
 	clock := newHands()
-	api := apitest.Start(t, mongotest.Database(t), apitest.Options{Now: clock.now, Log: log, Auth: []auth.Option{
+	api := apitest.Start(t, mongotest.Database(t), apitest.Options{Now: clock.now, Log: log, AccessLog: logged.Zap, Auth: []auth.Option{
 		auth.WithLog(log), auth.WithThrottle(limit.NewMemory(clock.now), log), auth.WithTurns(func(pause time.Duration) <-chan time.Time {
 			clock.wait(pause)
 			passed := make(chan time.Time)
