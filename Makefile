@@ -68,9 +68,10 @@ clean: ## remove what make builds, and the data of "make dev"
 
 ##@ Programs
 
+# nomsgpack leaves out the MessagePack of gin, which no route speaks: 6 MB less.
 .PHONY: build
 build: ## build bin/api, bin/worker and bin/migrate as they ship: static and stamped
-	cd api && CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "$(BIN)/api" ./cmd/api
+	cd api && CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags '$(LDFLAGS)' -o "$(BIN)/api" ./cmd/api
 	cd worker && CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "$(BIN)/worker" ./cmd/worker
 	cd migrations && CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "$(BIN)/migrate" ./cmd/migrate
 

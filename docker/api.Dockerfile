@@ -13,7 +13,8 @@ COPY pkg pkg
 COPY api api
 ARG VERSION=dev
 ARG COMMIT=
-RUN GOPROXY=off go -C api build -trimpath -ldflags "-s -w -X github.com/etrainer/backend/pkg/version.Version=$VERSION -X github.com/etrainer/backend/pkg/version.Commit=$COMMIT" -o /out/api ./cmd/api
+# nomsgpack leaves out the MessagePack of gin, which no route speaks: 6 MB less.
+RUN GOPROXY=off go -C api build -tags nomsgpack -trimpath -ldflags "-s -w -X github.com/etrainer/backend/pkg/version.Version=$VERSION -X github.com/etrainer/backend/pkg/version.Commit=$COMMIT" -o /out/api ./cmd/api
 RUN mkdir -p /out/media
 
 # Nothing but the program and the certificates that it trusts: run it with a
