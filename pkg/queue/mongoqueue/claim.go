@@ -60,14 +60,15 @@ func (s *Store) claim(ctx context.Context, search *search) ([]*queue.Lease, erro
 		err = s.claimAlone(ctx, search, stamp)
 		matched = len(search.candidates)
 	}
-	var leases []*queue.Lease
+	var claimed map[bson.ObjectID]*job.Document
 	if err == nil && matched > 0 {
-		leases, err = s.readBack(ctx, search, stamp)
+		claimed, err = s.readClaimed(ctx, search, stamp)
 	}
-	if err == nil {
-		s.noteMisses(ctx, search, leases)
+	if err != nil {
+		return nil, err
 	}
-	return leases, err
+	s.noteMisses(ctx, search, claimed)
+	return s.leasesOf(ctx, search, claimed, stamp), nil
 }
 
 func (s *Store) claimModel(search *search, ids []bson.ObjectID, kind claimKind, stamp time.Time) mongo.WriteModel {
@@ -139,16 +140,12 @@ func refusedStatements(err error) map[int]mongo.BulkWriteError {
 	return refused
 }
 
-// readBack fetches what carries our stamp. The documents are read after the
-// claim, so that a payload which changed a moment before it is not lost.
-func (s *Store) readBack(ctx context.Context, search *search, stamp time.Time) ([]*queue.Lease, error) {
-	claimed, err := s.readClaimed(ctx, search, stamp)
-	if err != nil {
-		return nil, err
-	}
+// leasesOf makes leases of the claimed documents, in the order of the search. It
+// hands back those for which there was no room.
+func (s *Store) leasesOf(ctx context.Context, search *search, claimed map[bson.ObjectID]*job.Document, stamp time.Time) []*queue.Lease {
 	leases := make([]*queue.Lease, 0, len(claimed))
 	var excess []*queue.Lease
-	for _, c := range search.candidates { // keep the order of the search
+	for _, c := range search.candidates {
 		switch document, ok := claimed[c.ID]; {
 		case ok && document == nil:
 			excess = append(excess, s.newLease(search, c.Document, c, stamp))
@@ -159,11 +156,12 @@ func (s *Store) readBack(ctx context.Context, search *search, stamp time.Time) (
 	if len(excess) > 0 {
 		s.handBack(ctx, excess)
 	}
-	return leases, nil
+	return leases
 }
 
-// readClaimed reads the claimed documents. Those beyond the bytes of the
-// request are not kept: their entry is nil.
+// readClaimed reads the documents that carry our stamp. It reads them after the
+// claim, so that a payload which changed a moment before it is not lost. Those
+// beyond the bytes of the request are not kept: their entry is nil.
 func (s *Store) readClaimed(ctx context.Context, search *search, stamp time.Time) (map[bson.ObjectID]*job.Document, error) {
 	ids := make([]bson.ObjectID, len(search.candidates))
 	for i, c := range search.candidates {
@@ -265,21 +263,20 @@ func breakOff(lease *queue.Lease, before *job.Document) {
 	}
 }
 
-// noteMisses leaves out what was found and not claimed again and again.
-func (s *Store) noteMisses(ctx context.Context, search *search, leases []*queue.Lease) {
-	claimed := make(map[bson.ObjectID]bool, len(leases))
-	for _, lease := range leases {
-		claimed[lease.Job.ID] = true
-	}
+// noteMisses leaves out what was found and not claimed again and again. A job
+// that was claimed, and for which there was no room, is not missed.
+func (s *Store) noteMisses(ctx context.Context, search *search, claimed map[bson.ObjectID]*job.Document) {
 	for _, c := range search.candidates {
-		switch {
-		case claimed[c.ID]:
+		if _, ok := claimed[c.ID]; ok {
 			s.leftOut.forget(c.ID)
-		case s.leftOut.missed(c):
-			s.leftOut.forget(c.ID)
-			if s.isUnchanged(ctx, c) {
-				s.refuseJob(ctx, c.ID, c.Name, "lease this job", errNotClaimed)
-			}
+			continue
+		}
+		if !s.leftOut.missed(c) {
+			continue
+		}
+		s.leftOut.forget(c.ID)
+		if s.isUnchanged(ctx, c) {
+			s.refuseJob(ctx, c.ID, c.Name, "lease this job", errNotClaimed)
 		}
 	}
 }

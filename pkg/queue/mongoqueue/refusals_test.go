@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -317,6 +318,52 @@ func TestAJobThatOthersAreFasterToClaimIsNotLeftOut(t *testing.T) {
 	c.clock.Advance(time.Minute)
 	if got := c.lease(c.store, "worker@w1", "r", 1); len(got) != 1 {
 		t.Errorf("it leases %d afterwards, want 1", len(got))
+	}
+	if problems := c.problems.List(); len(problems) > 0 {
+		t.Errorf("problems are reported: %v", problems)
+	}
+}
+
+// A job for which a batch has no room, time after time, is not left out: it was
+// claimed, and is leased as soon as there is room.
+func TestAJobThatFitsInNoBatchIsNotLeftOut(t *testing.T) {
+	t.Parallel()
+	c := newCrossing(t)
+	const rounds, large = 7, 100 << 10
+	data, err := job.ToData(strings.Repeat("x", large))
+	c.must(err)
+	request := queue.Request{Data: data}
+	var requests []queue.Request
+	for round := range rounds {
+		for range 2 {
+			request.Name, request.Priority = fmt.Sprintf("first %d", round), 10
+			requests = append(requests, request)
+		}
+	}
+	request.Name, request.Priority = "last", 0 // and the last one in the order of _id
+	_, err = c.peer.Enqueue(t.Context(), append(requests, request)...)
+	c.must(err)
+
+	lease := func(names ...string) []*queue.Lease {
+		t.Helper()
+		wanted := map[string]queue.NameRequest{}
+		for _, name := range names {
+			wanted[name] = queue.NameRequest{Free: 2}
+		}
+		batch, err := c.store.Lease(t.Context(), queue.LeaseRequest{
+			Holder: "worker@w1", Total: 4, Horizon: time.Minute, Names: wanted, Bytes: 2*large + large/2,
+		})
+		c.must(err)
+		return batch.Leases
+	}
+	for round := range rounds {
+		got := lease(fmt.Sprintf("first %d", round), "last")
+		if len(got) != 2 || got[0].Job.Name == "last" || got[1].Job.Name == "last" {
+			t.Fatalf("round %d leases %d jobs, want the two before the last one", round, len(got))
+		}
+	}
+	if got := lease("last"); len(got) != 1 {
+		t.Errorf("it leases %d of the last name, want 1", len(got))
 	}
 	if problems := c.problems.List(); len(problems) > 0 {
 		t.Errorf("problems are reported: %v", problems)

@@ -2,6 +2,7 @@ package promises
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -92,9 +93,31 @@ func (s *stage) within(what string, look time.Duration, holds func() bool) {
 		select {
 		case <-ticker.C:
 		case <-deadline.C:
-			s.t.Fatalf("%s: not within %s", what, patience)
+			s.t.Fatalf("%s: not within %s; what is there:\n%s", what, patience, s.leftovers())
 		}
 	}
+}
+
+// leftovers lists what is locked or planned, for a test that waits in vain.
+func (s *stage) leftovers() string {
+	cursor, err := s.db.Collection(mongoqueue.DefaultCollection).Find(context.Background(), bson.D{{Key: "$or", Value: bson.A{
+		bson.D{{Key: "lockedAt", Value: bson.D{{Key: "$ne", Value: nil}}}},
+		bson.D{{Key: "nextRunAt", Value: bson.D{{Key: "$ne", Value: nil}}}},
+		bson.D{{Key: "lastFinishedAt", Value: nil}},
+	}}}, options.Find().SetLimit(10))
+	if err != nil {
+		return err.Error()
+	}
+	var documents []bson.Raw
+	if err := cursor.All(context.Background(), &documents); err != nil {
+		return err.Error()
+	}
+	var lines strings.Builder
+	fmt.Fprintf(&lines, "now %s\n", s.store.Now().Format(time.RFC3339Nano))
+	for _, document := range documents {
+		fmt.Fprintln(&lines, document)
+	}
+	return lines.String()
 }
 
 // unfinished counts the jobs that have no outcome yet.

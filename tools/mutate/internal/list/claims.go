@@ -51,7 +51,7 @@ var claims = []mutation.Mutation{
 	},
 	{
 		Name: "claim-misses", Removes: "A job that is found and never claimed stands before all others for ever.",
-		In: store, Edits: edit("Store.claim", `s.noteMisses(ctx, search, leases)`, ``),
+		In: store, Edits: edit("Store.claim", `s.noteMisses(ctx, search, claimed)`, ``),
 		Tests: []string{"TestAJobThatIsNeverClaimedIsLeftOut"},
 	},
 	{

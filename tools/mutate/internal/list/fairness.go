@@ -47,7 +47,7 @@ var fairness = []mutation.Mutation{
 	},
 	{
 		Name: "bytes-back", Removes: "What had no room in a batch stays locked.",
-		In: store, Edits: edit("Store.readBack", `s.handBack(ctx, excess)`, ``),
+		In: store, Edits: edit("Store.leasesOf", `s.handBack(ctx, excess)`, ``),
 		Tests: port("a batch is bounded in bytes"),
 	},
 	{
