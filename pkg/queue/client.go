@@ -44,8 +44,18 @@ type ClientOptions struct {
 	Log *slog.Logger
 }
 
-// NewClient returns a Client.
+// NewClient returns a Client that enqueues the jobs of a catalog. A nil waker wakes
+// nobody: workers find jobs when they poll. It panics without a store or a catalog.
 func NewClient(store Store, jobs *catalog.Catalog, waker wake.Publisher, options ClientOptions) *Client {
+	if store == nil {
+		panic("queue: NewClient was given no store")
+	}
+	if jobs == nil {
+		panic("queue: NewClient was given no catalog; catalog.New() is an empty one")
+	}
+	if waker == nil {
+		waker = wake.Silent{}
+	}
 	if options.Zone == nil {
 		options.Zone = time.UTC
 	}

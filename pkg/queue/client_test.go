@@ -375,3 +375,14 @@ func TestActionStandsWhenItsSignalIsLost(t *testing.T) {
 		t.Errorf("the log is %q", log)
 	}
 }
+
+// What is missing is named when the client is wired.
+func TestAClientWithoutAStoreIsRefused(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if text, _ := recover().(string); text != "queue: NewClient was given no store" {
+			t.Errorf("NewClient panics with %q, want what is missing", text)
+		}
+	}()
+	queue.NewClient(nil, nil, nil, queue.ClientOptions{})
+}

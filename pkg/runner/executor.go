@@ -8,6 +8,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/etrainer/backend/pkg/errs"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
 )
@@ -64,9 +65,9 @@ func (r *Runner) runTask(t *task) {
 // judge turns what a handler returned into an outcome.
 func (r *Runner) judge(t *task, result bson.RawValue, stack string, err error) queue.Ending {
 	ending := t.ending()
-	ending.Result, ending.Stack = result, cutText(stack, maxStack)
+	ending.Result, ending.Stack = result, errs.ShortenTo(stack, maxStack)
 	if err != nil {
-		ending.Error = cutText(err.Error(), maxError)
+		ending.Error = errs.ShortenTo(err.Error(), maxError)
 	}
 	var v *verdict
 	switch {

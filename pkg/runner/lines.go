@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/etrainer/backend/pkg/job"
 )
@@ -74,18 +73,4 @@ func (a *attrText) of(ctx context.Context, record slog.Record, handler slog.Hand
 		return "", err
 	}
 	return strings.TrimPrefix(strings.TrimSuffix(a.buffer.String(), "\n"), head), nil
-}
-
-// cutText shortens text to at most n bytes of valid UTF-8.
-func cutText(text string, n int) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	if len(text) <= n {
-		return text
-	}
-	const mark = "…"
-	end := n - len(mark)
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + mark
 }

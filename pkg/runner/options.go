@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -49,6 +50,7 @@ func (LocalTime) Measure(context.Context) error { return nil }
 
 // Options configure a Runner. Store, Registry and Handlers are required.
 type Options struct {
+	// Store, Settings and Registry must be set.
 	Store    queue.Consumer
 	Settings queue.Controller
 	Registry fleet.Registry
@@ -98,6 +100,23 @@ type Options struct {
 	Clock   clockwork.Clock // nil = the real one
 	Log     *slog.Logger    // nil = nothing is logged
 	Metrics *Metrics        // nil = nothing is measured
+}
+
+// check panics where a part is missing without which no job can run: parts are
+// wired in source code.
+func (o Options) check() {
+	for _, part := range []struct {
+		field, what string
+		missing     bool
+	}{
+		{"Store", "the queue.Consumer that jobs are leased from", o.Store == nil},
+		{"Settings", "the queue.Controller that tells what is paused and limited", o.Settings == nil},
+		{"Registry", "the fleet.Registry in which workers find each other", o.Registry == nil},
+	} {
+		if part.missing {
+			panic(fmt.Sprintf("runner: Options.%s is nil; set it to %s", part.field, part.what))
+		}
+	}
 }
 
 func (o Options) withDefaults() Options {

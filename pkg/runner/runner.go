@@ -76,9 +76,11 @@ const (
 	stopped
 )
 
-// New returns a Runner that is not started. It panics when two handlers have
-// one name, since handlers are wired in source code.
+// New returns a Runner that is not started. It panics where a part is missing that
+// has no default, and when two handlers have one name: both are wired in source
+// code.
 func New(options Options) *Runner {
+	options.check()
 	r := &Runner{
 		options: options.withDefaults(), handlers: map[string]Handler{},
 		freed: make(chan struct{}, 1), wakeups: make(chan struct{}, 1),

@@ -12,6 +12,7 @@ import (
 	"github.com/jonboulle/clockwork"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/etrainer/backend/pkg/errs"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/queue"
 )
@@ -116,7 +117,7 @@ func (t *task) runningFor() time.Duration {
 func (t *task) setProgress(percent float64, message string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.progress = &job.Progress{Percent: percent, Message: cutText(message, maxLine), At: t.clock.Now().UTC()}
+	t.progress = &job.Progress{Percent: percent, Message: errs.ShortenTo(message, maxLine), At: t.clock.Now().UTC()}
 	t.dirty = true
 }
 
@@ -159,7 +160,7 @@ const (
 func (t *task) addLine(line job.LogLine) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	line.Message = cutText(line.Message, maxLine)
+	line.Message = errs.ShortenTo(line.Message, maxLine)
 	if len(t.logs) == maxLines {
 		t.logs = append(t.logs[:0:0], t.logs[1:]...)
 		t.cut++

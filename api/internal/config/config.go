@@ -86,7 +86,7 @@ func (l Listen) LocalAddress() string {
 
 // Validate reports every mistake, as config.Problem joined.
 func (l Listen) Validate() error {
-	return errors.Join(l.checkHost(), inRange("PORT", int64(l.Port), 1, 65535))
+	return errors.Join(l.checkHost(), config.Between("PORT", int64(l.Port), 1, 65535))
 }
 
 func (l Listen) checkHost() error {
@@ -126,7 +126,7 @@ func (c Config) Validate() error {
 	database, err := c.MongoDB.Options("", nil, nil)
 	return errors.Join(
 		c.Listen.Validate(),
-		c.checkLevel(),
+		config.LogLevel("LOG_LEVEL", c.LogLevel),
 		err,
 		database.Validate(),
 		c.checkRedis(),
@@ -136,28 +136,20 @@ func (c Config) Validate() error {
 		c.checkLifetimes(),
 		c.checkGoogle("GOOGLE_USERINFO_URL", c.GoogleUserInfo, "https://www.googleapis.com/oauth2/v3/userinfo"),
 		c.checkGoogle("GOOGLE_TOKENINFO_URL", c.GoogleTokenInfo, "https://oauth2.googleapis.com/tokeninfo"),
-		inRange("BCRYPT_ROUNDS", int64(c.BcryptRounds), int64(bcrypt.MinCost), 15),
-		inRange("API_PRIVATE_PORT", int64(c.PrivatePort), 0, 65535),
-		inRange("CACHE_TTL_SECONDS", int64(c.CacheTTL), 1, 86400),
-		inRange("CACHE_MAX_SIZE", int64(c.CacheMaxSize), 1, 1_000_000),
+		config.Between("BCRYPT_ROUNDS", int64(c.BcryptRounds), int64(bcrypt.MinCost), 15),
+		config.Between("API_PRIVATE_PORT", int64(c.PrivatePort), 0, 65535),
+		config.Between("CACHE_TTL_SECONDS", int64(c.CacheTTL), 1, 86400),
+		config.Between("CACHE_MAX_SIZE", int64(c.CacheMaxSize), 1, 1_000_000),
 		checkOrigins(c.AllowedOrigins),
 		checkProxies(c.TrustedProxies),
 		c.Media.Validate(),
-		inRange("BODY_LIMIT", c.BodyLimit, 1<<10, 100<<20),
+		config.Between("BODY_LIMIT", c.BodyLimit, 1<<10, 100<<20),
 		c.checkLimits(),
 		c.checkTimeouts(),
-		notNegative("API_SHUTDOWN_TIMEOUT", c.Shutdown),
-		notNegative("API_DRAIN_DELAY", c.DrainDelay),
+		config.NotNegative("API_SHUTDOWN_TIMEOUT", c.Shutdown),
+		config.NotNegative("API_DRAIN_DELAY", c.DrainDelay),
 		c.checkZone(),
 	)
-}
-
-func (c Config) checkLevel() error {
-	switch c.Level() {
-	case "debug", "info", "warn", "error":
-		return nil
-	}
-	return config.Problem{Variable: "LOG_LEVEL", Value: c.LogLevel, Fault: "is unknown", Mend: "set it to debug, info, warn or error"}
 }
 
 func (c Config) checkRedis() error {
@@ -180,11 +172,11 @@ func (c Config) checkLifetimes() error {
 func (c Config) checkLimits() error {
 	const most = 1_000_000
 	return errors.Join(
-		inRange("RATE_LIMIT_WINDOW_MS", c.RateLimitWindowMS, limit.MinWindow.Milliseconds(), (24*time.Hour).Milliseconds()),
-		inRange("RATE_LIMIT_MAX_REQUESTS", int64(c.RateLimitMax), 0, most),
-		inRange("AUTH_RATE_LIMIT_MAX", int64(c.AuthLimitMax), 0, most),
-		inRange("UPLOAD_RATE_LIMIT_MAX", int64(c.UploadLimitMax), 0, most),
-		inRange("STRICT_RATE_LIMIT_MAX", int64(c.StrictLimitMax), 0, most),
+		config.Between("RATE_LIMIT_WINDOW_MS", c.RateLimitWindowMS, limit.MinWindow.Milliseconds(), (24*time.Hour).Milliseconds()),
+		config.Between("RATE_LIMIT_MAX_REQUESTS", int64(c.RateLimitMax), 0, most),
+		config.Between("AUTH_RATE_LIMIT_MAX", int64(c.AuthLimitMax), 0, most),
+		config.Between("UPLOAD_RATE_LIMIT_MAX", int64(c.UploadLimitMax), 0, most),
+		config.Between("STRICT_RATE_LIMIT_MAX", int64(c.StrictLimitMax), 0, most),
 	)
 }
 
@@ -254,21 +246,4 @@ func checkProxies(proxies []string) error {
 		})
 	}
 	return errors.Join(problems...)
-}
-
-func inRange(variable string, value, least, most int64) error {
-	if least <= value && value <= most {
-		return nil
-	}
-	return config.Problem{
-		Variable: variable, Value: strconv.FormatInt(value, 10), Fault: "is out of range",
-		Mend: "set it to a number from " + strconv.FormatInt(least, 10) + " to " + strconv.FormatInt(most, 10),
-	}
-}
-
-func notNegative(variable string, value time.Duration) error {
-	if value >= 0 {
-		return nil
-	}
-	return config.Problem{Variable: variable, Value: value.String(), Fault: "is negative", Mend: "set it to a duration such as 30s"}
 }

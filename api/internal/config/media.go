@@ -32,10 +32,10 @@ func (m Media) Limits() map[media.Kind]int64 {
 // Validate reports every mistake, as config.Problem joined.
 func (m Media) Validate() error {
 	return errors.Join(
-		inRange("MAX_FILE_SIZE_MB", m.Image, 1, 1024),
-		inRange("MAX_AUDIO_SIZE_MB", m.Audio, 1, 1024),
-		inRange("MAX_VIDEO_SIZE_MB", m.Video, 1, 1024),
-		inRange("MAX_DOCUMENT_SIZE_MB", m.Document, 1, 1024),
+		config.Between("MAX_FILE_SIZE_MB", m.Image, 1, 1024),
+		config.Between("MAX_AUDIO_SIZE_MB", m.Audio, 1, 1024),
+		config.Between("MAX_VIDEO_SIZE_MB", m.Video, 1, 1024),
+		config.Between("MAX_DOCUMENT_SIZE_MB", m.Document, 1, 1024),
 		m.checkBase(),
 		m.Cloud.Validate(),
 	)

@@ -53,18 +53,9 @@ func jobID(c *gin.Context) (bson.ObjectID, error) {
 	text := c.Param("id")
 	id, err := bson.ObjectIDFromHex(text)
 	if err != nil {
-		return bson.ObjectID{}, errs.Invalid("id", "id %q is not the id of a job; it has 24 hexadecimal digits", shorten(text))
+		return bson.ObjectID{}, errs.Invalid("id", "id %q is not the id of a job; it has 24 hexadecimal digits", errs.Shorten(text))
 	}
 	return id, nil
-}
-
-// shorten keeps what a message repeats of the input within bounds.
-func shorten(text string) string {
-	const most = 80
-	if len(text) <= most {
-		return text
-	}
-	return text[:most] + "…"
 }
 
 type messageReply struct {

@@ -34,7 +34,7 @@ func (h *Handler) list(c *gin.Context) error {
 	}
 	page, err := h.store.List(c.Request.Context(), filter)
 	if errors.Is(err, queue.ErrCursor) {
-		return errs.Invalid("cursor", "cursor %q is not one that a page returned for this list; take it from \"next\", or begin without one", shorten(filter.Cursor))
+		return errs.Invalid("cursor", "cursor %q is not one that a page returned for this list; take it from \"next\", or begin without one", errs.Shorten(filter.Cursor))
 	}
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func readFilter(c *gin.Context) (queue.Filter, error) {
 		for name := range strings.SplitSeq(text, ",") {
 			state := job.State(strings.TrimSpace(name))
 			if !state.Known() {
-				return queue.Filter{}, errs.Invalid("state", "state %q is unknown; use one of: %s", shorten(name), knownStates())
+				return queue.Filter{}, errs.Invalid("state", "state %q is unknown; use one of: %s", errs.Shorten(name), knownStates())
 			}
 			filter.States = append(filter.States, state)
 		}
@@ -63,14 +63,14 @@ func readFilter(c *gin.Context) (queue.Filter, error) {
 	if text, given := c.GetQuery("dead"); given {
 		dead, err := strconv.ParseBool(text)
 		if err != nil {
-			return queue.Filter{}, errs.Invalid("dead", "dead %q is neither true nor false", shorten(text))
+			return queue.Filter{}, errs.Invalid("dead", "dead %q is neither true nor false", errs.Shorten(text))
 		}
 		filter.Dead = dead
 	}
 	if text, given := c.GetQuery("limit"); given {
 		limit, err := strconv.Atoi(text)
 		if err != nil || limit < 1 || limit > maxPage {
-			return queue.Filter{}, errs.Invalid("limit", "limit %q is not a number from 1 to %d", shorten(text), maxPage)
+			return queue.Filter{}, errs.Invalid("limit", "limit %q is not a number from 1 to %d", errs.Shorten(text), maxPage)
 		}
 		filter.Limit = limit
 	}

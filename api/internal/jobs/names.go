@@ -118,7 +118,7 @@ func (h *Handler) settle(c *gin.Context, message string, change func(ctx context
 			names = append(names, other)
 		}
 		slices.Sort(names)
-		return web.Title("Job name not found", errs.Newf(errs.NotFound, "name %q is unknown; use one of: %s", shorten(name), strings.Join(names, ", ")))
+		return web.Title("Job name not found", errs.Newf(errs.NotFound, "name %q is unknown; use one of: %s", errs.Shorten(name), strings.Join(names, ", ")))
 	}
 	if err := change(ctx, name, actor(c)); err != nil {
 		return err

@@ -40,7 +40,7 @@ type scheduleBody struct {
 	// Timezone is where phrases such as "tomorrow at noon" are read.
 	Timezone *string `json:"timezone"`
 	// AllowUnknown accepts a name that only a Node process knows.
-	AllowUnknown flag `json:"allowUnknown"`
+	AllowUnknown json.RawMessage `json:"allowUnknown"`
 	// Unique makes this the only job of its name with these values.
 	Unique *uniqueBody `json:"unique"`
 }
@@ -50,7 +50,7 @@ type uniqueBody struct {
 	By []string `json:"by"`
 	// InsertOnly leaves an existing job as it is, instead of replacing its data,
 	// priority and time.
-	InsertOnly flag `json:"insertOnly"`
+	InsertOnly json.RawMessage `json:"insertOnly"`
 }
 
 // order is a scheduleBody that has been checked.
@@ -79,7 +79,11 @@ func (b scheduleBody) check() (order, error) {
 			o.options = append(o.options, option)
 		}
 	}
-	if b.AllowUnknown {
+	anyName, err := readFlag("allowUnknown", b.AllowUnknown)
+	if err != nil {
+		return order{}, err
+	}
+	if anyName {
 		o.options = append(o.options, queue.AnyName())
 	}
 	o.unique = b.Unique != nil
@@ -91,7 +95,7 @@ func (b scheduleBody) checkName() error {
 	case strings.TrimSpace(b.Name) == "":
 		return web.Title("Job name is required", errs.Invalid("name", "Job name is required: send the name of a job as text in \"name\""))
 	case len(b.Name) > maxNameBytes || strings.ContainsRune(b.Name, 0):
-		return errs.Invalid("name", "name %q is not the name of a job: it may have at most %d bytes, and no NUL", shorten(b.Name), maxNameBytes)
+		return errs.Invalid("name", "name %q is not the name of a job: it may have at most %d bytes, and no NUL", errs.Shorten(b.Name), maxNameBytes)
 	}
 	return nil
 }
@@ -109,7 +113,7 @@ func readData(text json.RawMessage) (bson.RawValue, error) {
 		return bson.RawValue{}, errs.Newf(errs.TooLarge, "data takes %d bytes when stored, and may take %d; store it elsewhere and send a reference", len(data.Value), maxDataBytes)
 	}
 	if key := reservedKey(data); key != "" {
-		return bson.RawValue{}, errs.Invalid("data", "data has the key %q, and MongoDB reserves keys that begin with $; rename it", shorten(key))
+		return bson.RawValue{}, errs.Invalid("data", "data has the key %q, and MongoDB reserves keys that begin with $; rename it", errs.Shorten(key))
 	}
 	return data, nil
 }
@@ -152,7 +156,7 @@ func (b scheduleBody) when() (queue.Option, error) {
 		milliseconds, _ := number.Float64() // one that is too large for a float64 is infinite
 		at, err := schedule.ParseWhenNumber(milliseconds)
 		if err != nil {
-			return nil, errs.Invalid("when", "when %s is beyond the times that can be stored; send epoch milliseconds", shorten(string(b.When)))
+			return nil, errs.Invalid("when", "when %s is beyond the times that can be stored; send epoch milliseconds", errs.Shorten(string(b.When)))
 		}
 		return queue.At(at), nil
 	default:
@@ -168,7 +172,7 @@ func (b scheduleBody) zone() (*time.Location, error) {
 	}
 	zone, err := schedule.ParseZone(*b.Timezone)
 	if err != nil {
-		return nil, errs.Invalid("timezone", `timezone %q is not known; use an IANA name such as "Asia/Ho_Chi_Minh", or "UTC+7"`, shorten(*b.Timezone))
+		return nil, errs.Invalid("timezone", `timezone %q is not known; use an IANA name such as "Asia/Ho_Chi_Minh", or "UTC+7"`, errs.Shorten(*b.Timezone))
 	}
 	return zone, nil
 }
@@ -190,7 +194,7 @@ func (b scheduleBody) priority() (queue.Option, error) {
 	if err == nil && !math.IsInf(number, 0) && !math.IsNaN(number) {
 		return queue.Priority(number), nil
 	}
-	number, err = job.ParsePriority(shorten(text))
+	number, err = job.ParsePriority(errs.Shorten(text))
 	if err != nil {
 		return nil, errs.Invalid("priority", "%v", err)
 	}
@@ -211,11 +215,15 @@ func (b scheduleBody) unique(data bson.RawValue) func() (queue.Option, error) {
 		for _, path := range b.Unique.By {
 			value, ok := scalarAt(data, path)
 			if !ok {
-				return nil, errs.Invalid("unique.by", "unique.by names %q, and data has no text, number, true or false there; name a field that it has", shorten(path))
+				return nil, errs.Invalid("unique.by", "unique.by names %q, and data has no text, number, true or false there; name a field that it has", errs.Shorten(path))
 			}
 			by[path] = value
 		}
-		return queue.UniqueBy(by, bool(b.Unique.InsertOnly)), nil
+		insertOnly, err := readFlag("unique.insertOnly", b.Unique.InsertOnly)
+		if err != nil {
+			return nil, err
+		}
+		return queue.UniqueBy(by, insertOnly), nil
 	}
 }
 
@@ -245,20 +253,16 @@ func scalarAt(data bson.RawValue, path string) (any, bool) {
 	}
 }
 
-// flag is true or false; forms send it as text.
-type flag bool
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (f *flag) UnmarshalJSON(text []byte) error {
+// readFlag reads true or false, which forms send as text; absent or null = false.
+func readFlag(field string, text json.RawMessage) (bool, error) {
 	switch string(text) {
 	case "true", `"true"`:
-		*f = true
-	case "false", `"false"`, "null":
-		*f = false
+		return true, nil
+	case "", "false", `"false"`, "null":
+		return false, nil
 	default:
-		return errs.Invalid("", "allowUnknown and unique.insertOnly must be true or false, not %s", web.KindOf(text))
+		return false, errs.Invalid(field, "%s must be true or false, not %s", field, web.KindOf(text))
 	}
-	return nil
 }
 
 // idempotencyKey reads the header; "" = none.

@@ -115,7 +115,7 @@ func (h *Handler) recurring(c *gin.Context) (catalog.Definition, error) {
 		names = append(names, d.Name)
 	}
 	return definition, web.Title("Schedule not found",
-		errs.Newf(errs.NotFound, "name %q is no recurring job; use one of: %s", shorten(name), strings.Join(names, ", ")))
+		errs.Newf(errs.NotFound, "name %q is no recurring job; use one of: %s", errs.Shorten(name), strings.Join(names, ", ")))
 }
 
 func (h *Handler) replySchedule(c *gin.Context, message string, definition catalog.Definition) error {

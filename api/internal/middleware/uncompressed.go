@@ -27,15 +27,6 @@ func Uncompressed() gin.HandlerFunc {
 			drain(c.Request.Body, 0)
 		}
 		c.Header("Accept-Encoding", "identity")
-		web.Fail(c, errs.Newf(errs.Unsupported, "the body is compressed (Content-Encoding %q); send it uncompressed", shortened(coding)))
+		web.Fail(c, errs.Newf(errs.Unsupported, "the body is compressed (Content-Encoding %q); send it uncompressed", errs.Shorten(coding)))
 	}
-}
-
-// shortened is enough of a header to recognise it.
-func shortened(header string) string {
-	const most = 40
-	if len(header) <= most {
-		return header
-	}
-	return strings.ToValidUTF8(header[:most], "") + "…"
 }

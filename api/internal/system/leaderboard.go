@@ -67,16 +67,7 @@ func readLimit(c *gin.Context) (int, error) {
 	}
 	limit, err := strconv.Atoi(text)
 	if err != nil || limit < 1 || limit > leaderboard.Size {
-		return 0, errs.Invalid("limit", "limit %q is not a number from 1 to %d", shorten(text), leaderboard.Size)
+		return 0, errs.Invalid("limit", "limit %q is not a number from 1 to %d", errs.Shorten(text), leaderboard.Size)
 	}
 	return limit, nil
-}
-
-// shorten keeps what a message repeats of the input within bounds.
-func shorten(text string) string {
-	const most = 40
-	if len(text) <= most {
-		return text
-	}
-	return text[:most] + "…"
 }

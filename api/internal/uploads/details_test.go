@@ -83,6 +83,20 @@ func TestQuality(t *testing.T) {
 	}
 }
 
+// TestOddSizes: the field that is wrong is named, and not the one beside it.
+func TestOddSizes(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	for field, value := range map[string]any{"width": "wide", "height": 0} {
+		body := map[string]any{"publicId": "x", "width": 10, "height": "10"}
+		body[field] = value
+		reply := f.Post(t, "/api/uploads/optimize-url", f.user, body)
+		if reply.Status != http.StatusBadRequest || !strings.Contains(reply.Text, `"field":"`+field+`"`) {
+			t.Errorf("%s: %d %s", field, reply.Status, reply.Text)
+		}
+	}
+}
+
 // TestDeclaredType: what a part says of itself does not count.
 func TestDeclaredType(t *testing.T) {
 	t.Parallel()

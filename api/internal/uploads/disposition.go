@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/text/encoding/htmlindex"
+
+	"github.com/etrainer/backend/pkg/errs"
 )
 
 // disposition is what a part says of itself.
@@ -30,7 +32,7 @@ func parseDisposition(header string) (disposition, error) {
 	}
 	kind, rest, _ := strings.Cut(header, ";")
 	if !strings.EqualFold(strings.TrimSpace(kind), "form-data") {
-		return disposition{}, fmt.Errorf("its Content-Disposition is %q and not form-data", shorten(strings.TrimSpace(kind)))
+		return disposition{}, fmt.Errorf("its Content-Disposition is %q and not form-data", errs.Shorten(strings.TrimSpace(kind)))
 	}
 	parameters, err := parseParameters(rest, true)
 	if err != nil {
@@ -66,7 +68,7 @@ func parseParameters(text string, escapes bool) (map[string]string, error) {
 			return nil, err
 		}
 		if _, twice := parameters[key]; twice {
-			return nil, fmt.Errorf("its Content-Disposition has %q twice", shorten(key))
+			return nil, fmt.Errorf("its Content-Disposition has %q twice", errs.Shorten(key))
 		}
 		if parameters[key] = value; len(parameters) > mostParameters {
 			return nil, errors.New("its Content-Disposition is too long")
@@ -144,11 +146,11 @@ func fromCharset(name, text string) (string, error) {
 	}
 	encoding, err := htmlindex.Get(name)
 	if err != nil {
-		return "", fmt.Errorf("its filename* is in the charset %q, which is not known; use UTF-8", shorten(name))
+		return "", fmt.Errorf("its filename* is in the charset %q, which is not known; use UTF-8", errs.Shorten(name))
 	}
 	decoded, err := encoding.NewDecoder().String(text)
 	if err != nil {
-		return "", fmt.Errorf("its filename* is not in the charset %q", shorten(name))
+		return "", fmt.Errorf("its filename* is not in the charset %q", errs.Shorten(name))
 	}
 	return decoded, nil
 }

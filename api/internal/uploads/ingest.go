@@ -20,7 +20,7 @@ import (
 // decoded reads the bytes of a part: mailers send them as letters.
 func decoded(part *multipart.Part) (io.Reader, error) {
 	if coding := part.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return nil, fmt.Errorf("it is compressed (Content-Encoding %q)", shorten(coding))
+		return nil, fmt.Errorf("it is compressed (Content-Encoding %q)", errs.Shorten(coding))
 	}
 	switch coding := strings.ToLower(strings.TrimSpace(part.Header.Get("Content-Transfer-Encoding"))); coding {
 	case "", "7bit", "8bit", "binary":
@@ -30,7 +30,7 @@ func decoded(part *multipart.Part) (io.Reader, error) {
 	case "quoted-printable":
 		return quotedprintable.NewReader(part), nil
 	default:
-		return nil, fmt.Errorf("its Content-Transfer-Encoding %q is not known", shorten(coding))
+		return nil, fmt.Errorf("its Content-Transfer-Encoding %q is not known", errs.Shorten(coding))
 	}
 }
 

@@ -1,6 +1,7 @@
 package uploads
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,11 +15,11 @@ import (
 )
 
 type optimizeRequest struct {
-	PublicID   string  `json:"publicId"`
-	Width      *number `json:"width"`
-	Height     *number `json:"height"`
-	Quality    *text   `json:"quality"`
-	Responsive bool    `json:"responsive"`
+	PublicID   string          `json:"publicId"`
+	Width      json.RawMessage `json:"width"`
+	Height     json.RawMessage `json:"height"`
+	Quality    *text           `json:"quality"`
+	Responsive bool            `json:"responsive"`
 }
 
 // optimizeReply is the answer. Sizes are absent where they are not known: of
@@ -111,16 +112,17 @@ func (r optimizeRequest) transform() (media.Transform, error) {
 		return media.Transform{}, web.Title("Public ID is required", errs.Invalid("publicId", "Public ID is required"))
 	}
 	asked := media.Transform{Quality: media.DefaultQuality}
-	if r.Width != nil {
-		asked.Width = int(*r.Width)
+	var err error
+	if asked.Width, err = readNumber("width", r.Width); err != nil {
+		return asked, err
 	}
-	if r.Height != nil {
-		asked.Height = int(*r.Height)
+	if asked.Height, err = readNumber("height", r.Height); err != nil {
+		return asked, err
 	}
 	if r.Quality != nil {
 		asked.Quality = string(*r.Quality)
 	}
-	if err := asked.Validate(); err != nil {
+	if err = asked.Validate(); err != nil {
 		return asked, explain(err)
 	}
 	return asked, nil

@@ -149,7 +149,7 @@ func (s slot) isFile(part *multipart.Part, about disposition, content *io.Reader
 
 func (s slot) check(field string, have int) error {
 	if !slices.Contains(s.fields, field) {
-		return web.Title(s.failed, web.Mend(errs.Invalid(shorten(field), "Unexpected field"), "send files in the field %q", s.fields[0]))
+		return web.Title(s.failed, web.Mend(errs.Invalid(errs.Shorten(field), "Unexpected field"), "send files in the field %q", s.fields[0]))
 	}
 	if have == s.most {
 		return web.Title(s.failed, web.Mend(errs.Invalid(field, "Too many files"), "send %d at the most", s.most))
@@ -176,12 +176,4 @@ func discard(files []received) {
 	for _, file := range files {
 		_ = os.Remove(file.path) // mostly it was moved away
 	}
-}
-
-func shorten(text string) string {
-	const most = 80
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
 }

@@ -7,21 +7,21 @@ import (
 	"github.com/etrainer/backend/pkg/errs"
 )
 
-// number is a whole number from 1 on, also as text: forms have nothing else.
-type number int
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (n *number) UnmarshalJSON(given []byte) error {
+// readNumber reads a whole number from 1 on, which forms send as text; absent or
+// null = 0.
+func readNumber(field string, given json.RawMessage) (int, error) {
+	if len(given) == 0 || string(given) == "null" {
+		return 0, nil
+	}
 	var plain string
 	if json.Unmarshal(given, &plain) != nil {
 		plain = string(given)
 	}
 	value, err := strconv.Atoi(plain)
 	if err != nil || value < 1 {
-		return errs.Invalid("", "width and height must be whole numbers from 1 on")
+		return 0, errs.Invalid(field, "%s %q is not a whole number from 1 on", field, errs.Shorten(plain))
 	}
-	*n = number(value)
-	return nil
+	return value, nil
 }
 
 // text is text, or a number that stands for it: quality 80.

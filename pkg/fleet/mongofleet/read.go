@@ -3,12 +3,12 @@ package mongofleet
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/etrainer/backend/pkg/errs"
 	"github.com/etrainer/backend/pkg/fleet"
 	"github.com/etrainer/backend/pkg/queue"
 )
@@ -85,7 +85,7 @@ func read(document bson.Raw, now time.Time) (fleet.Instance, fault) {
 	f.date("expiresAt", &i.ExpiresAt)
 	i.Kind = fleet.Kind(kind)
 	f.expect("_id", i.ID != "", "is empty")
-	f.expect("kind", i.Kind == fleet.API || i.Kind == fleet.Worker, fmt.Sprintf("is %q, and not api or worker", cut(kind)))
+	f.expect("kind", i.Kind == fleet.API || i.Kind == fleet.Worker, fmt.Sprintf("is %q, and not api or worker", errs.ShortenTo(kind, maxText)))
 	f.expect("expiresAt", i.Span() <= longest, "is more than a day after seenAt")
 	f.expect("seenAt", i.SeenAt.Before(now.Add(longest)), "is more than a day ahead")
 	if f.what != "" {
@@ -163,7 +163,7 @@ func value[T any](f *fields, name string, into *T) (ok bool) {
 	}
 	var read T
 	if err := stored.Unmarshal(&read); err != nil {
-		f.expect(name, false, "cannot be read: "+cut(err.Error()))
+		f.expect(name, false, "cannot be read: "+errs.ShortenTo(err.Error(), maxText))
 		return false
 	}
 	*into = read
@@ -173,18 +173,10 @@ func value[T any](f *fields, name string, into *T) (ok bool) {
 // textOf is an _id of any type for people.
 func textOf(id bson.RawValue) string {
 	if text, ok := id.StringValueOK(); ok {
-		return cut(text)
+		return errs.ShortenTo(text, maxText)
 	}
 	if oid, ok := id.ObjectIDOK(); ok {
 		return oid.Hex()
 	}
-	return cut(id.String())
-}
-
-// cut makes a text short, and one that can be stored.
-func cut(text string) string {
-	if len(text) > maxText {
-		text = text[:maxText] + "…"
-	}
-	return strings.ToValidUTF8(text, "\uFFFD")
+	return errs.ShortenTo(id.String(), maxText)
 }

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/etrainer/backend/pkg/errs"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue"
@@ -144,9 +145,9 @@ func (s *Store) writeRefusedRecord(ctx context.Context, r *runRecord, failure mo
 
 func (r *runRecord) strip(failure error) {
 	r.stripped = true
-	reason := "the result and the log lines of this run could not be stored: " + shorten(failure.Error())
+	reason := "the result and the log lines of this run could not be stored: " + errs.ShortenTo(failure.Error(), maxReason)
 	if r.run.Error != "" {
-		reason = shorten(r.run.Error) + " (" + reason + ")"
+		reason = errs.ShortenTo(r.run.Error, maxReason) + " (" + reason + ")"
 	}
 	r.run.Error, r.run.Stack, r.run.Result, r.run.Progress, r.run.Logs = reason, "", bson.RawValue{}, nil, nil
 }

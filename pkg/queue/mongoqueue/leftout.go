@@ -7,6 +7,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/etrainer/backend/pkg/errs"
 	"github.com/etrainer/backend/pkg/queue"
 )
 
@@ -117,7 +118,7 @@ func (s *Store) refuseJob(ctx context.Context, id bson.ObjectID, name, doing str
 	s.leftOut.add(bson.RawValue{Type: kind, Value: value}, s.Now())
 	s.options.Problems.Report(ctx, queue.Problem{
 		Collection: s.options.Collection, ID: id.Hex(), Name: name,
-		What: "the database refuses to " + doing + ": " + shorten(err.Error()),
+		What: "the database refuses to " + doing + ": " + errs.ShortenTo(err.Error(), maxReason),
 		Fix:  "make the document smaller, or delete it; what it asks for can be enqueued anew",
 	})
 }
@@ -135,14 +136,6 @@ func idText(id bson.RawValue) string {
 
 // maxReason bounds the text of the server in what people read.
 const maxReason = 500
-
-// shorten cuts a text to maxReason.
-func shorten(text string) string {
-	if len(text) <= maxReason {
-		return text
-	}
-	return text[:maxReason]
-}
 
 // sizes is the average size of the documents of each name, as seen lately: it
 // keeps a batch of large documents small before they are read.

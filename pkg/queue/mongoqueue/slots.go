@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/etrainer/backend/pkg/errs"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue"
 )
@@ -88,7 +89,7 @@ func (s *Store) takeOf(ctx context.Context, name, holder string, n, limit int) (
 		case err != nil && !mongodb.IsUnavailable(err) && !isForAll(err):
 			s.options.Problems.Report(ctx, queue.Problem{
 				Collection: SettingsCollection, ID: name, Name: name,
-				What: "the places of this name's limit cannot be used: " + shorten(err.Error()),
+				What: "the places of this name's limit cannot be used: " + errs.ShortenTo(err.Error(), maxReason),
 				Fix:  "remove the field slots of the document; workers make it anew",
 			})
 			return nil, nil

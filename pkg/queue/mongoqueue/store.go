@@ -66,8 +66,11 @@ type Store struct {
 var _ queue.Store = (*Store)(nil)
 
 // New returns a Store on a database. Writes are acknowledged by a majority
-// and journaled, whatever the database's default.
+// and journaled, whatever the database's default. It panics without a database.
 func New(db *mongo.Database, o Options) *Store {
+	if db == nil {
+		panic("mongoqueue: New was given no database")
+	}
 	if o.Collection == "" {
 		o.Collection = DefaultCollection
 	}

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/etrainer/backend/pkg/errs"
 	"github.com/etrainer/backend/pkg/job"
 	"github.com/etrainer/backend/pkg/mongodb"
 	"github.com/etrainer/backend/pkg/queue"
@@ -135,7 +136,7 @@ func (s *Store) reduce(ctx context.Context, each *settlement, failure error) boo
 	*each.ending = queue.Ending{
 		Lease: lease, Outcome: job.Dead, FinishedAt: each.ending.FinishedAt, Logs: each.ending.Logs, LogsCut: each.ending.LogsCut,
 		Error: fmt.Sprintf("the run ended as %s, but the database refuses to store that: %s",
-			each.ending.Outcome, shorten(failure.Error())),
+			each.ending.Outcome, errs.ShortenTo(failure.Error(), maxReason)),
 	}
 	return true
 }

@@ -38,7 +38,7 @@ func (b Beats) Validate() error {
 
 func within(variable string, value, least, most time.Duration) error {
 	if value <= most {
-		return lasts(variable, value, least)
+		return config.Lasts(variable, value, least)
 	}
 	return config.Problem{Variable: variable, Value: value.String(), Fault: "is too long", Mend: "set it to " + most.String() + " or less"}
 }

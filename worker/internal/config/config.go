@@ -69,20 +69,21 @@ func (c Config) Validate() error {
 	return errors.Join(
 		err,
 		database.Validate(),
+		config.LogLevel("LOG_LEVEL", c.LogLevel),
 		c.checkRedis(),
 		c.Backup.Validate(),
 		c.checkPush(),
 		c.Cloud.Validate(),
 		c.checkZone(),
-		atLeast("WORKER_CONCURRENCY", c.Slots, 1),
-		atLeast("WORKER_JOB_CONCURRENCY", c.PerName, 1),
-		lasts("WORKER_POLL_INTERVAL", time.Duration(c.PollInterval), 100*time.Millisecond),
-		lasts("WORKER_IDLE_INTERVAL", c.IdleInterval, 100*time.Millisecond),
+		config.AtLeast("WORKER_CONCURRENCY", c.Slots, 1),
+		config.AtLeast("WORKER_JOB_CONCURRENCY", c.PerName, 1),
+		config.Lasts("WORKER_POLL_INTERVAL", time.Duration(c.PollInterval), 100*time.Millisecond),
+		config.Lasts("WORKER_IDLE_INTERVAL", c.IdleInterval, 100*time.Millisecond),
 		c.Beats.Validate(),
-		lasts("WORKER_SHUTDOWN_TIMEOUT", c.ShutdownTimeout, time.Second),
-		lasts("RUN_RETENTION", c.RunRetention, time.Hour),
+		config.Lasts("WORKER_SHUTDOWN_TIMEOUT", c.ShutdownTimeout, time.Second),
+		config.Lasts("RUN_RETENTION", c.RunRetention, time.Hour),
 		c.checkJobRetention(),
-		atLeast("EXAM_HISTORY_RETENTION_MONTHS", c.ExamRetention, catalog.MinExamRetentionMonths),
+		config.AtLeast("EXAM_HISTORY_RETENTION_MONTHS", c.ExamRetention, catalog.MinExamRetentionMonths),
 		c.checkPort(),
 	)
 }
@@ -91,7 +92,7 @@ func (c Config) checkJobRetention() error {
 	if c.JobRetention == 0 {
 		return nil
 	}
-	return lasts("JOB_RETENTION", c.JobRetention, time.Hour)
+	return config.Lasts("JOB_RETENTION", c.JobRetention, time.Hour)
 }
 
 func (c Config) checkRedis() error {
@@ -130,18 +131,4 @@ func (c Config) checkPort() error {
 		return nil
 	}
 	return config.Problem{Variable: "WORKER_PORT", Value: strconv.Itoa(c.Port), Fault: "is not a port", Mend: "set it to a number from 1 to 65535, or 0 for any free one"}
-}
-
-func atLeast(variable string, value, least int) error {
-	if value >= least {
-		return nil
-	}
-	return config.Problem{Variable: variable, Value: strconv.Itoa(value), Fault: "is too small", Mend: "set it to " + strconv.Itoa(least) + " or more"}
-}
-
-func lasts(variable string, value, least time.Duration) error {
-	if value >= least {
-		return nil
-	}
-	return config.Problem{Variable: variable, Value: value.String(), Fault: "is too short", Mend: "set it to " + least.String() + " or more"}
 }

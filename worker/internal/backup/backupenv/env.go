@@ -5,7 +5,6 @@ package backupenv
 import (
 	"errors"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -85,8 +84,8 @@ func (e Env) Retention(zone *time.Location) backup.Retention {
 // Validate reports every mistake, as config.Problem joined.
 func (e Env) Validate() error {
 	problems := []error{
-		e.checkEndpoint(), atLeast("BACKUP_KEEP_DAILY", e.KeepDaily, 1),
-		atLeast("BACKUP_KEEP_WEEKLY", e.KeepWeekly, 0), atLeast("BACKUP_KEEP_MONTHLY", e.KeepMonthly, 0),
+		e.checkEndpoint(), config.AtLeast("BACKUP_KEEP_DAILY", e.KeepDaily, 1),
+		config.AtLeast("BACKUP_KEEP_WEEKLY", e.KeepWeekly, 0), config.AtLeast("BACKUP_KEEP_MONTHLY", e.KeepMonthly, 0),
 	}
 	if e.KeepAll < 0 {
 		problems = append(problems, config.Problem{Variable: "BACKUP_KEEP_ALL", Value: e.KeepAll.String(), Fault: "is negative", Mend: "set it to a duration such as 72h, or 0s"})
@@ -116,11 +115,4 @@ func (e Env) checkEndpoint() error {
 		Variable: "BACKUP_S3_ENDPOINT", Fault: "is not the address of a service",
 		Mend: "write it as https://s3.eu-central-1.amazonaws.com, without bucket and keys",
 	}
-}
-
-func atLeast(variable string, value, least int) error {
-	if value >= least {
-		return nil
-	}
-	return config.Problem{Variable: variable, Value: strconv.Itoa(value), Fault: "is too small", Mend: "set it to " + strconv.Itoa(least) + " or more"}
 }
