@@ -34,14 +34,11 @@ func (d Definition) Schedule(o *job.ScheduleOverride, now time.Time) (schedule.S
 	if err != nil {
 		return d.Repeat, err
 	}
-	ticks := parsed.NextN(now, 3)
-	if len(ticks) == 0 {
+	if len(parsed.NextN(now, 1)) == 0 {
 		return d.Repeat, fmt.Errorf("interval %q never comes; use one that has a next run", spec.Interval)
 	}
-	for i := 1; i < len(ticks); i++ {
-		if ticks[i].Sub(ticks[i-1]) < ShortestRepeat {
-			return d.Repeat, fmt.Errorf("interval %q runs again after %s; use %s or more", spec.Interval, ticks[i].Sub(ticks[i-1]), ShortestRepeat)
-		}
+	if gap := parsed.ShortestGap(); gap < ShortestRepeat {
+		return d.Repeat, fmt.Errorf("interval %q runs again after %s; use %s or more", spec.Interval, gap, ShortestRepeat)
 	}
 	return spec, nil
 }

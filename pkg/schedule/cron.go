@@ -19,6 +19,30 @@ type cron struct {
 	anyDayOfWeek         bool
 }
 
+// shortestGap looks at the seconds of a minute, and from the last of them to the
+// first of the next minute where two minutes in a row match.
+func (c *cron) shortestGap() time.Duration {
+	seconds := c.second.values()
+	shortest := 60
+	for i := 1; i < len(seconds); i++ {
+		shortest = min(shortest, seconds[i]-seconds[i-1])
+	}
+	if c.minutesInARow() {
+		shortest = min(shortest, 60+seconds[0]-seconds[len(seconds)-1])
+	}
+	return time.Duration(shortest) * time.Second
+}
+
+// minutesInARow reports whether two minutes match one after the other, also over
+// the end of an hour or of a day.
+func (c *cron) minutesInARow() bool {
+	if c.minute&(c.minute>>1) != 0 {
+		return true
+	}
+	hours := c.hour
+	return c.minute.has(0) && c.minute.has(59) && (hours&(hours>>1) != 0 || hours.has(0) && hours.has(23))
+}
+
 // A set holds small numbers, one bit each.
 type set uint64
 

@@ -138,6 +138,9 @@ func cutNth(text string) (string, int, *fault) {
 
 // parseItem reads one item of a list and adds it to values.
 func (field cronField) parseItem(item string, values *fieldValues) *fault {
+	if f := field.refuseQuartz(item); f != nil {
+		return f
+	}
 	if value, ok := strings.CutSuffix(item, "L"); ok && strings.Contains(field.marks, "L") {
 		return field.parseLast(value, values)
 	}
@@ -154,6 +157,21 @@ func (field cronField) parseItem(item string, values *fieldValues) *fault {
 		}
 	}
 	return field.addRange(low, high, width, values)
+}
+
+// refuseQuartz names what the cron of Quartz has beyond that of Agenda: days before
+// the end of the month, and the nearest working day.
+func (field cronField) refuseQuartz(item string) *fault {
+	if field.names != nil || !strings.Contains(field.marks, "L") {
+		return nil
+	}
+	switch upper := strings.ToUpper(item); {
+	case strings.HasPrefix(upper, "L-") && countDigits(upper[2:]) == len(upper)-2:
+		return faultf(`write "L" for the last day of the month, or a day such as "28"`, "has %s, a day before the last one, which is not supported", quoteShort(item))
+	case upper == "LW" || strings.HasSuffix(upper, "W") && countDigits(upper) == len(upper)-1:
+		return faultf(`write the day alone, such as "15", or weekdays such as "0 0 * * 1-5"`, "has %s, the nearest working day, which is not supported", quoteShort(item))
+	}
+	return nil
 }
 
 // addRange adds every width-th value from low to high. A value that comes twice

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -76,7 +77,7 @@ func (r *phraseReader) clock() (known bool, f *fault) {
 	switch {
 	case meridiem != "":
 	case !withMinutes:
-		return true, faultf(`write "`+word+`am", "`+word+`pm" or "`+word+`:00"`, "has the number %s, which is not a time of day", word)
+		return true, r.bareNumber(word, hour)
 	case r.part != "":
 		meridiem = r.impliedMeridiem(hour)
 	case hour < 12 && slices.Contains(r.words[r.at:], "tonight"):
@@ -87,6 +88,51 @@ func (r *phraseReader) clock() (known bool, f *fault) {
 	}
 	r.setClock(hour, minute)
 	return true, nil
+}
+
+// bareNumber refuses a number that may be an hour or a day, with a hint that is
+// read in its place.
+func (r *phraseReader) bareNumber(word string, n int) *fault {
+	if i, ok := nameIndex(r.peek(0), fullMonthNames); ok {
+		day := n
+		if longest := newDay(2024, time.Month(i+2), 0).utc().Day(); day < 1 || day > longest {
+			day = 1
+		}
+		return faultf(`write "`+ordinal(day)+" "+fullMonthNames[i]+`"`, "has the number %s, which is neither a time of day nor an ordinal", word)
+	}
+	var hints []string
+	if n >= 1 && n <= 12 {
+		hints = append(hints, `"`+word+`am"`, `"`+word+`pm"`)
+	}
+	if n <= 23 {
+		hints = append(hints, `"`+word+`:00"`)
+	}
+	const problem = "has the number %s, which is not a time of day"
+	switch len(hints) {
+	case 0:
+		return faultf(`write a time such as "5pm" or "17:30"`, problem, word)
+	case 1:
+		return faultf("write "+hints[0], problem, word)
+	default:
+		last := len(hints) - 1
+		return faultf("write "+strings.Join(hints[:last], ", ")+" or "+hints[last], problem, word)
+	}
+}
+
+// ordinal writes 1st, 2nd, 3rd, 4th, 11th.
+func ordinal(n int) string {
+	ending := "th"
+	if n/10 != 1 {
+		switch n % 10 {
+		case 1:
+			ending = "st"
+		case 2:
+			ending = "nd"
+		case 3:
+			ending = "rd"
+		}
+	}
+	return strconv.Itoa(n) + ending
 }
 
 // cutClock splits "17" and "17:30". Seconds are not read: date.js drops them.

@@ -1,6 +1,9 @@
 package schedule
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 var (
 	fullMonthNames = []string{
@@ -18,6 +21,15 @@ func nameIndex(text string, names []string) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// shortenedName finds a name by three of its letters or more: "sept".
+func shortenedName(text string, names []string) (int, bool) {
+	if len(text) < 3 {
+		return 0, false
+	}
+	i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, text) })
+	return i, i >= 0
 }
 
 // phraseUnits are date.js's names of units.

@@ -112,6 +112,19 @@ func (s *Schedule) Next(after time.Time) (t time.Time, ok bool) {
 	return s.limits.apply(t, s.loc)
 }
 
+// ShortestGap returns the shortest time between two ticks that is below a minute,
+// at whatever time of day it comes; a minute where there is none.
+func (s *Schedule) ShortestGap() time.Duration {
+	switch {
+	case s.cron != nil:
+		return s.cron.shortestGap()
+	case s.phrase != nil:
+		return time.Minute
+	default:
+		return min(s.every, time.Minute)
+	}
+}
+
 // NextRun returns what Agenda 6.2.6 writes to nextRunAt. lastRun is lastRunAt,
 // zero for a job that never ran: a distance then gives now, for Agenda runs such
 // a job at once; a cron expression gives its first tick after now. Otherwise

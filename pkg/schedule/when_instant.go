@@ -9,18 +9,21 @@ import (
 
 // The forms of an instant. The clock may be followed by am or pm and by a zone.
 const (
-	clockForm = `(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(am|pm)?\s*((?:gmt|utc|z)?(?:[+-]\d{2}:?\d{2})?)(?:\s*\([^()]*\))?`
+	clockForm = `(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(am|pm)?\s*((?:gmt|utc|z)?(?:[+-]\d{2}(?::?\d{2})?)?)(?:\s*\([^()]*\))?`
 	yearForm  = `(\d{4})`
+	// toClock is what stands between a date and its clock: "1/2/2026, 9:00 AM" and
+	// "January 2, 2026 at 9:00 AM" is what JavaScript prints for people.
+	toClock = `(?:,?\s+|\s+at\s+)`
 )
 
 var (
 	isoInstant = regexp.MustCompile(`^` + yearForm + `-(\d{2})-(\d{2})(?:(t|\s+)` + clockForm + `)?$`)
 	// 2024/02/01 and 02/01/2024, month first.
-	yearFirst  = regexp.MustCompile(`^` + yearForm + `/(\d{1,2})/(\d{1,2})(?:\s+` + clockForm + `)?$`)
-	monthFirst = regexp.MustCompile(`^(\d{1,2})/(\d{1,2})/` + yearForm + `(?:\s+` + clockForm + `)?$`)
+	yearFirst  = regexp.MustCompile(`^` + yearForm + `/(\d{1,2})/(\d{1,2})(?:` + toClock + clockForm + `)?$`)
+	monthFirst = regexp.MustCompile(`^(\d{1,2})/(\d{1,2})/` + yearForm + `(?:` + toClock + clockForm + `)?$`)
 	// Thu, 01 Feb 2024 09:00:00 GMT and Feb 1, 2024 9:00 pm.
-	dayThenName = regexp.MustCompile(`^(?:([a-z]+),?\s+)?(\d{1,2})\s+([a-z]+)\s+` + yearForm + `(?:\s+` + clockForm + `)?$`)
-	nameThenDay = regexp.MustCompile(`^(?:([a-z]+),?\s+)?([a-z]+)\s+(\d{1,2}),?\s+` + yearForm + `(?:\s+` + clockForm + `)?$`)
+	dayThenName = regexp.MustCompile(`^(?:([a-z]+),?\s+)?(\d{1,2})\s+([a-z]+)\s+` + yearForm + `(?:` + toClock + clockForm + `)?$`)
+	nameThenDay = regexp.MustCompile(`^(?:([a-z]+),?\s+)?([a-z]+)\s+(\d{1,2}),?\s+` + yearForm + `(?:` + toClock + clockForm + `)?$`)
 )
 
 // Epoch milliseconds of twelve to fourteen digits are between 1973 and 5138.
@@ -34,7 +37,7 @@ func parseInstant(text string, zone *time.Location) (t time.Time, known bool, f 
 		t, f = parseEpoch(text)
 		return t.In(zone), true, f
 	}
-	lower := strings.ToLower(text)
+	lower := plainSpaces.Replace(strings.ToLower(text))
 	d, ok := matchDate(lower)
 	if !ok {
 		return time.Time{}, false, nil
@@ -42,6 +45,10 @@ func parseInstant(text string, zone *time.Location) (t time.Time, known bool, f 
 	t, f = d.resolve(zone)
 	return t, true, f
 }
+
+// plainSpaces are for the narrow and the unbroken space, which JavaScript prints
+// before AM.
+var plainSpaces = strings.NewReplacer("\u202f", " ", "\u00a0", " ")
 
 func parseEpoch(text string) (time.Time, *fault) {
 	if len(text) < leastEpochDigits || len(text) > mostEpochDigits {
@@ -93,7 +100,7 @@ func numericDate(year, month, day string, clock []string) writtenDate {
 }
 
 func namedDate(weekday, year, name, day string, clock []string) (writtenDate, bool) {
-	month, ok := nameIndex(name, fullMonthNames)
+	month, ok := shortenedName(name, fullMonthNames)
 	if !ok || weekday != "" && !isWeekdayName(weekday) {
 		return writtenDate{}, false
 	}
@@ -103,7 +110,7 @@ func namedDate(weekday, year, name, day string, clock []string) (writtenDate, bo
 }
 
 func isWeekdayName(text string) bool {
-	_, ok := nameIndex(text, fullWeekdayNames)
+	_, ok := shortenedName(text, fullWeekdayNames)
 	return ok
 }
 
@@ -117,7 +124,7 @@ func (d writtenDate) resolve(zone *time.Location) (time.Time, *fault) {
 	if date := day.utc(); d.day < 1 || date.Month() != time.Month(d.month) {
 		return time.Time{}, faultf("", "has the day %d, which %s %d has not", d.day, time.Month(d.month), d.year)
 	}
-	if named, _ := nameIndex(d.weekday, fullWeekdayNames); d.weekday != "" && named != int(day.utc().Weekday()) {
+	if named, _ := shortenedName(d.weekday, fullWeekdayNames); d.weekday != "" && named != int(day.utc().Weekday()) {
 		return time.Time{}, faultf("leave the weekday out", "names a date that is a %s", day.utc().Weekday())
 	}
 	if d.clock[0] == "" {
@@ -129,6 +136,9 @@ func (d writtenDate) resolve(zone *time.Location) (time.Time, *fault) {
 	clock, f := d.timeOfDay()
 	if f != nil {
 		return time.Time{}, f
+	}
+	if clock == 24*time.Hour { // 24:00 is the midnight after
+		day, clock = newDay(d.year, time.Month(d.month), d.day+1), 0
 	}
 	if offset := d.clock[5]; offset != "" {
 		seconds, f := parseWrittenOffset(offset)
@@ -145,7 +155,11 @@ func (d writtenDate) timeOfDay() (time.Duration, *fault) {
 	hour, _ := strconv.Atoi(d.clock[0])
 	minute, _ := strconv.Atoi(d.clock[1])
 	second, _ := strconv.Atoi(d.clock[2])
+	midnight := hour == 24 && d.clock[4] == "" && minute == 0 && second == 0 && strings.Trim(d.clock[3], "0") == ""
 	hour, ok := hourOfDay(hour, d.clock[4])
+	if midnight { // of ISO 8601 and JavaScript: the end of the day
+		hour, ok = 24, true
+	}
 	if !ok || minute > 59 || second > 59 {
 		return 0, faultf(`write the time as "09:00"`, "has a time of day that no clock shows")
 	}
@@ -169,14 +183,17 @@ func hourOfDay(hour int, meridiem string) (int, bool) {
 	return hour, true
 }
 
-// parseWrittenOffset reads "z", "gmt", "+07:00", "gmt+0700".
+// parseWrittenOffset reads "z", "gmt", "+07:00", "gmt+0700" and PostgreSQL's "+07".
 func parseWrittenOffset(text string) (time.Duration, *fault) {
 	text = strings.TrimLeft(text, "cgmtuz")
 	if text == "" {
 		return 0, nil
 	}
 	hours, _ := strconv.Atoi(text[1:3])
-	minutes, _ := strconv.Atoi(text[len(text)-2:])
+	minutes := 0
+	if len(text) > len("+07") {
+		minutes, _ = strconv.Atoi(text[len(text)-2:])
+	}
 	offset := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
 	if minutes > 59 || offset > maxOffset {
 		return 0, faultf("", "has the offset %s; at most 14 hours are read", text)

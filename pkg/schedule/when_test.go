@@ -3,6 +3,8 @@ package schedule_test
 import (
 	"errors"
 	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,8 +30,17 @@ func TestParseWhenInstants(t *testing.T) {
 		"1 February 2024":               "2024-01-31T17:00:00Z",
 		"Thu, 01 Feb 2024 09:00:00 GMT": "2024-02-01T09:00:00Z",
 		"Thu Feb 01 2024 09:00:00 GMT+0700 (Indochina Time)": "2024-02-01T02:00:00Z",
-		"1706778000000":     "2024-02-01T09:00:00Z",
-		"  1706778000000\n": "2024-02-01T09:00:00Z",
+		"2024-01-31T24:00:00Z":                               "2024-02-01T00:00:00Z", // ISO 8601: the end of the day
+		"2024-02-29 24:00":                                   "2024-02-29T17:00:00Z",
+		"Sept 5, 2024 9:00":                                  "2024-09-05T02:00:00Z",
+		"Thurs, 1 Febr 2024 09:00:00 GMT":                    "2024-02-01T09:00:00Z",
+		"2/1/2024, 9:00:00\u202fPM":                          "2024-02-01T14:00:00Z", // toLocaleString
+		"February 1, 2024 at 9:00 AM":                        "2024-02-01T02:00:00Z",
+		"2024-02-01 09:00:00+07":                             "2024-02-01T02:00:00Z", // PostgreSQL
+		"2024-02-01 09:00:00.123456-03":                      "2024-02-01T12:00:00.123Z",
+		"2024-02-01 09:00:00.5+05:30":                        "2024-02-01T03:30:00.5Z",
+		"1706778000000":                                      "2024-02-01T09:00:00Z",
+		"  1706778000000\n":                                  "2024-02-01T09:00:00Z",
 	} {
 		got, err := schedule.ParseWhen(text, tableNow, hanoi)
 		if err != nil || !got.Equal(instant(t, want)) {
@@ -95,6 +106,13 @@ func TestParseWhenRefusals(t *testing.T) {
 		"2024-02-30":                    "February 2024 has not",
 		"2024-13-01":                    "month 13",
 		"2024-02-01 25:00":              "no clock shows",
+		"2024-02-01 24:01":              "no clock shows",
+		"2024-02-01 24:00 am":           "no clock shows",
+		"Se 5, 2024 9:00":               "",
+		"25 december":                   `write "25th december"`,
+		"12 dec":                        `write "12th december"`,
+		"tomorrow at 25":                `write a time such as "5pm" or "17:30"`,
+		"tomorrow at 17":                `write "17:00"`,
 		"2024-02-01T09:00+99:00":        "offset",
 		"1706778000":                    "not epoch milliseconds",
 		"99999999 weeks":                "year",
@@ -151,6 +169,32 @@ func TestParseWhenNumber(t *testing.T) {
 	for _, edge := range []float64{8.64e15, -8.64e15} {
 		if got, err := schedule.ParseWhenNumber(edge); err != nil || float64(got.UnixMilli()) != edge {
 			t.Errorf("%f: got %v, %v", edge, got, err)
+		}
+	}
+}
+
+// What a refusal says to write is read in the place of what was refused.
+func TestHintsAreRead(t *testing.T) {
+	t.Parallel()
+	quoted := regexp.MustCompile(`"([^"]*)"`)
+	for number := range 32 {
+		word := strconv.Itoa(number)
+		for _, text := range []string{"tomorrow at " + word, "monday at " + word, word + " december", word + " mar", word + " february", word} {
+			_, err := schedule.ParseWhen(text, tableNow, time.UTC)
+			var syntax *schedule.SyntaxError
+			if !errors.As(err, &syntax) {
+				continue
+			}
+			_, mend, _ := strings.Cut(err.Error(), "write ")
+			for _, hint := range quoted.FindAllStringSubmatch(mend, -1) {
+				corrected := strings.Replace(text, word, hint[1], 1)
+				if strings.HasPrefix(text, word) { // the hint is for the whole text
+					corrected = hint[1]
+				}
+				if _, err := schedule.ParseWhen(corrected, tableNow, time.UTC); err != nil {
+					t.Errorf("%q: %v; and then %v", text, syntax, err)
+				}
+			}
 		}
 	}
 }

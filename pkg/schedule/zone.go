@@ -1,10 +1,27 @@
 package schedule
 
 import (
+	_ "embed"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
+
+// zoneNames are the names of the time zone database, one a line. Lookups by name
+// know their own case only, and Go lists no names.
+//
+//go:embed zones.txt
+var zoneNames string
+
+// spelledZones gives the spelling of the database for a name in small letters.
+var spelledZones = sync.OnceValue(func() map[string]string {
+	spelled := map[string]string{}
+	for name := range strings.FieldsSeq(zoneNames) {
+		spelled[strings.ToLower(name)] = name
+	}
+	return spelled
+})
 
 // maxOffset is the farthest that clocks anywhere are from UTC.
 const maxOffset = 14 * time.Hour
@@ -42,8 +59,10 @@ func parseZone(name string) (*time.Location, *fault) {
 	if loc, err := time.LoadLocation(name); err == nil {
 		return loc, nil
 	}
-	if loc, err := time.LoadLocation(titleZone(lower)); err == nil {
-		return loc, nil
+	if spelled, ok := spelledZones()[lower]; ok {
+		if loc, err := time.LoadLocation(spelled); err == nil {
+			return loc, nil
+		}
 	}
 	return nil, faultf(`write an IANA name such as "Asia/Ho_Chi_Minh" or an offset such as "UTC+7"`, "is not a known time zone")
 }
@@ -68,29 +87,6 @@ func parseOffsetZone(name, offset string) (*time.Location, *fault) {
 		seconds = -seconds
 	}
 	return time.FixedZone(strings.ToUpper(name), seconds), nil
-}
-
-// titleZone writes a lower-case zone name the way the database does, as far as
-// a rule can: a capital after each separator, short joining words left small.
-func titleZone(lower string) string {
-	small := map[string]bool{"of": true, "es": true, "au": true}
-	var b strings.Builder
-	for i := 0; i < len(lower); {
-		end := i
-		for end < len(lower) && !strings.ContainsRune("/_-", rune(lower[end])) {
-			end++
-		}
-		word := lower[i:end]
-		if word != "" && !small[word] {
-			word = strings.ToUpper(word[:1]) + word[1:]
-		}
-		b.WriteString(word)
-		if end < len(lower) {
-			b.WriteByte(lower[end])
-		}
-		i = end + 1
-	}
-	return b.String()
 }
 
 // digits reads a whole number written with between least and most ASCII digits.

@@ -72,6 +72,7 @@ func TestScheduleNonsense(t *testing.T) {
 		{map[string]any{"interval": "whenever"}, "whenever"},
 		{map[string]any{"interval": "0 0 30 2 *"}, "never runs"},
 		{map[string]any{"interval": "1 second"}, "use 10s or more"},
+		{map[string]any{"interval": "0,15,30,45,50 * * * * *"}, "runs again after 5s; use 10s or more"},
 		{map[string]any{"interval": 5}, `"interval" must be a string, not a number`},
 		{map[string]any{"timezone": "Mars/Olympus"}, "Mars/Olympus"},
 		{map[string]any{"enabled": "no"}, `"enabled" must be a boolean, not a string`},
