@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/etrainer/backend/pkg/errs"
 )
 
 // maxDataDepth bounds the nesting of a payload well below what MongoDB
@@ -98,7 +100,10 @@ func jsonNumber(text json.Number) (any, error) {
 	}
 	n, err := text.Float64()
 	if err != nil {
-		return nil, fmt.Errorf("the number %s is out of range", text)
+		return nil, fmt.Errorf("the number %s is out of range", errs.Shorten(text.String()))
+	}
+	if losesDigits(text.String(), n) {
+		return nil, fmt.Errorf("the number %s has more digits than a number keeps; send it as text", errs.Shorten(text.String()))
 	}
 	return Number(n), nil
 }

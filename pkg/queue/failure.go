@@ -7,10 +7,23 @@ import (
 	"github.com/etrainer/backend/pkg/errs"
 )
 
+// KeyReusedError says by what a request differs from the first one with its
+// idempotency key. It is an [ErrKeyReused].
+type KeyReusedError struct {
+	Field string // "name", or a path such as "data.user.id"
+}
+
+// Error implements error.
+func (e *KeyReusedError) Error() string { return ErrKeyReused.Error() + ": " + e.Field + " differs" }
+
+// Is makes it an ErrKeyReused.
+func (e *KeyReusedError) Is(target error) bool { return target == ErrKeyReused }
+
 func enqueueError(err error, request Request) error {
-	if errors.Is(err, ErrKeyReused) {
-		return errs.Wrap(errs.Conflict, err,
-			"Idempotency-Key was used before for a different request; send a new key, or repeat the first request unchanged")
+	if reused, ok := errors.AsType[*KeyReusedError](err); ok {
+		return errs.Wrap(errs.Conflict, err, fmt.Sprintf(
+			"Idempotency-Key was used before for a different request: %s is another one; send a new key, or repeat the first request unchanged",
+			errs.Shorten(reused.Field)))
 	}
 	if errors.Is(err, ErrRefused) {
 		return &errs.Error{

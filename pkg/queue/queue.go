@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -198,6 +199,9 @@ type Lease struct {
 	// Stamp is the lockedAt that this holder wrote last: with Holder, the
 	// fence of every later write.
 	Stamp time.Time
+	// Unanswered are what this holder tried to write as lockedAt since, without an
+	// answer: one of them may be stored instead of Stamp.
+	Unanswered []time.Time
 	// Holder is the instance, as in lastModifiedBy.
 	Holder string
 	// RunID identifies the record of this run, for whoever knows its job, its
@@ -221,6 +225,11 @@ type Lease struct {
 	Slot bson.ObjectID
 	// SkipOverlap asks that ticks which passed during the run are dropped.
 	SkipOverlap bool
+}
+
+// Wrote reports whether a lockedAt is one that this lease may have written.
+func (l *Lease) Wrote(lockedAt time.Time) bool {
+	return l.Stamp.Equal(lockedAt) || slices.ContainsFunc(l.Unanswered, lockedAt.Equal)
 }
 
 // Ending is the outcome of one run, to be recorded.

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxPage = 200
+	defaultPage, maxPage = 50, 200
 	// shownRuns is how many runs a job is shown with, the newest.
 	shownRuns = 50
 )
@@ -67,14 +67,9 @@ func readFilter(c *gin.Context) (queue.Filter, error) {
 		}
 		filter.Dead = dead
 	}
-	if text, given := c.GetQuery("limit"); given {
-		limit, err := strconv.Atoi(text)
-		if err != nil || limit < 1 || limit > maxPage {
-			return queue.Filter{}, errs.Invalid("limit", "limit %q is not a number from 1 to %d", errs.Shorten(text), maxPage)
-		}
-		filter.Limit = limit
-	}
-	return filter, nil
+	var err error
+	filter.Limit, err = web.Limit(c, defaultPage, maxPage)
+	return filter, err
 }
 
 func knownStates() string {

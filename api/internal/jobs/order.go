@@ -135,8 +135,8 @@ func reservedKey(value bson.RawValue) string {
 	return ""
 }
 
-// when reads the time. Absent means now; the Node backend took "" for now and
-// null for 1970, and here both are refused, for they are more likely mistakes.
+// when reads the time. Absent and "" mean now, as in the Node backend. It took null
+// for 1970; here null is refused, for it is more likely a mistake.
 func (b scheduleBody) when() (queue.Option, error) {
 	const mend = `leave it out for now, or send text such as "in 5 minutes" or epoch milliseconds`
 	zone, err := b.zone()
@@ -149,8 +149,11 @@ func (b scheduleBody) when() (queue.Option, error) {
 		if err := json.Unmarshal(b.When, &text); err != nil {
 			return nil, errs.Invalid("when", "when cannot be read; %s", mend)
 		}
+		if text == "" {
+			return nil, nil // now, as in the Node backend
+		}
 		if strings.TrimSpace(text) == "" {
-			return nil, errs.Invalid("when", "when is empty; %s", mend)
+			return nil, errs.Invalid("when", "when is blank; %s", mend)
 		}
 	case b.When[0] == '-' || '0' <= b.When[0] && b.When[0] <= '9':
 		milliseconds, _ := number.Float64() // one that is too large for a float64 is infinite

@@ -144,7 +144,7 @@ func TestScheduleRefuses(t *testing.T) {
 		"odd insertOnly":   {token, `{"name":"generate weekly reports","data":{"a":1},"unique":{"by":["a"],"insertOnly":"yes"}}`, [2]string{}, 400, "Validation Error", `^unique.insertOnly must be true or false, not a string$`},
 		"unreadable when":  {token, `{"name":"generate weekly reports","when":"the day after never"}`, [2]string{}, 400, "Validation Error", `^when "the day after never"`},
 		"cron as when":     {token, `{"name":"generate weekly reports","when":"0 9 * * *"}`, [2]string{}, 400, "Validation Error", `cron`},
-		"empty when":       {token, `{"name":"generate weekly reports","when":""}`, [2]string{}, 400, "Validation Error", `^when is empty; leave it out for now`},
+		"blank when":       {token, `{"name":"generate weekly reports","when":"  "}`, [2]string{}, 400, "Validation Error", `^when is blank; leave it out for now`},
 		"null when":        {token, `{"name":"generate weekly reports","when":null}`, [2]string{}, 400, "Validation Error", `^when must be text or a number, not null`},
 		"object as when":   {token, `{"name":"generate weekly reports","when":{"$date":1}}`, [2]string{}, 400, "Validation Error", `^when must be text or a number, not an object`},
 		"boolean as when":  {token, `{"name":"generate weekly reports","when":true}`, [2]string{}, 400, "Validation Error", `^when must be text or a number, not a boolean`},
@@ -239,12 +239,13 @@ func TestIdempotencyKeyAcrossReplicas(t *testing.T) {
 			t.Errorf("%s = %v and %v, want the same", key, first.At("job", key), again.At("job", key))
 		}
 	}
-	for name, changed := range map[string]string{
-		"other data": `{"name":"generate weekly reports","data":{"week":"2025-08-11"}}`,
-		"other name": `{"name":"x","allowUnknown":true,"data":{"week":"2025-08-04"}}`,
+	for field, changed := range map[string]string{
+		"data.week": `{"name":"generate weekly reports","data":{"week":"2025-08-11"}}`,
+		"name":      `{"name":"x","allowUnknown":true,"data":{"week":"2025-08-04"}}`,
 	} {
-		if reply := b.Do(t, keyed("k1", changed, token)); reply.Status != http.StatusConflict || reply.JSON["error"] != "Conflict" {
-			t.Errorf("%s with the same key: %d %s", name, reply.Status, reply.Text)
+		reply := b.Do(t, keyed("k1", changed, token))
+		if message, _ := reply.At("message").(string); reply.Status != http.StatusConflict || reply.JSON["error"] != "Conflict" || !strings.Contains(message, ": "+field+" is another one;") {
+			t.Errorf("another %s with the same key: %d %s", field, reply.Status, reply.Text)
 		}
 	}
 	for name, reply := range map[string]apitest.Reply{
@@ -264,6 +265,25 @@ func wantJobs(t *testing.T, db *mongo.Database, want int64) {
 	if n, err := db.Collection(mongoqueue.DefaultCollection).CountDocuments(t.Context(), bson.D{}); err != nil || n != want {
 		t.Errorf("jobs = %d, %v, want %d", n, err, want)
 	}
+}
+
+// A client that repeats a request may write its keys in another order, and its
+// numbers in another form.
+func TestIdempotencyKeyComparesMeaning(t *testing.T) {
+	t.Parallel()
+	db := mongotest.Database(t)
+	api := apitest.Start(t, db, apitest.Options{})
+	token := api.Token(t, "admin@example.com")
+	for i, body := range []string{
+		`{"name":"x","allowUnknown":true,"data":{"week":1,"note":{"a":"x","b":[100]}},"when":""}`,
+		`{"data":{"note":{"b":[1e2],"a":"\u0078"},"week":1.0},"name":"x","allowUnknown":"true"}`,
+	} {
+		reply := api.Do(t, keyed("k", body, token))
+		if reply.Status != http.StatusOK || reply.At("job", "created") != (i == 0) {
+			t.Errorf("%s: %d %s", body, reply.Status, reply.Text)
+		}
+	}
+	wantJobs(t, db, 1)
 }
 
 func TestIdempotencyKeyAtOnce(t *testing.T) {

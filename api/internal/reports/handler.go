@@ -5,7 +5,6 @@ import (
 	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -42,13 +41,9 @@ type listReply struct {
 
 // list answers the newest reports, newest first. Query: limit.
 func (h *Handler) list(c *gin.Context) error {
-	limit := defaultList
-	if text, given := c.GetQuery("limit"); given {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxList {
-			return errs.Invalid("limit", "limit is not a number from 1 to %d", maxList)
-		}
-		limit = n
+	limit, err := web.Limit(c, defaultList, maxList)
+	if err != nil {
+		return err
 	}
 	found, err := h.store.List(c.Request.Context(), "", limit)
 	if err != nil {

@@ -2,13 +2,11 @@ package system
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/etrainer/backend/api/internal/leaderboard"
 	"github.com/etrainer/backend/api/internal/web"
-	"github.com/etrainer/backend/pkg/errs"
 )
 
 // defaultLimit is how many learners are shown unless the request says otherwise.
@@ -37,7 +35,7 @@ type leaderboardReply struct {
 }
 
 func (h *Handler) leaderboard(c *gin.Context) error {
-	limit, err := readLimit(c)
+	limit, err := web.Limit(c, defaultLimit, leaderboard.Size)
 	if err != nil {
 		return err
 	}
@@ -58,16 +56,4 @@ func (h *Handler) leaderboard(c *gin.Context) error {
 		reply.Data = append(reply.Data, shown)
 	}
 	return web.JSON(c, http.StatusOK, reply)
-}
-
-func readLimit(c *gin.Context) (int, error) {
-	text := c.Query("limit")
-	if text == "" {
-		return defaultLimit, nil
-	}
-	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > leaderboard.Size {
-		return 0, errs.Invalid("limit", "limit %q is not a number from 1 to %d", errs.Shorten(text), leaderboard.Size)
-	}
-	return limit, nil
 }

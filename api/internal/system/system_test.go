@@ -229,7 +229,12 @@ func TestLeaderboard(t *testing.T) {
 func TestLeaderboardRefusesLimits(t *testing.T) {
 	t.Parallel()
 	api := apitest.Start(t, mongotest.Database(t), apitest.Options{})
-	for _, limit := range []string{"0", "-1", "101", "ten", "1e2", "99999999999999999999", strings.Repeat("9", 500)} {
+	for _, limit := range []string{"101", "99999999999999999999"} { // more than there is: all of it
+		if reply := api.Get(t, "/api/system/leaderboard?limit="+limit, ""); reply.Status != 200 {
+			t.Errorf("limit %s: %d %s", limit, reply.Status, reply.Text)
+		}
+	}
+	for _, limit := range []string{"0", "-1", "ten", "1e2", strings.Repeat("x", 500)} {
 		reply := api.Get(t, "/api/system/leaderboard?limit="+limit, "")
 		if message, _ := reply.At("message").(string); reply.Status != 400 || !strings.HasPrefix(message, "limit ") || len(message) > 200 {
 			t.Errorf("limit %s: %d %s", limit, reply.Status, reply.Text)

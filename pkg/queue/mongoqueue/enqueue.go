@@ -1,12 +1,12 @@
 package mongoqueue
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -122,18 +122,19 @@ func (s *Store) replay(ctx context.Context, receipt *queue.Receipt) error {
 		return fmt.Errorf("find the job of a repeated idempotency key: %w", err)
 	}
 	asked := receipt.Job
-	if first.Name != asked.Name || !sameData(first.Data, asked.Data) {
-		return queue.ErrKeyReused
+	if first.Name != asked.Name {
+		return &queue.KeyReusedError{Field: "name"}
+	}
+	if path, differ := job.Difference(first.Data, asked.Data); differ {
+		return &queue.KeyReusedError{Field: strings.TrimSuffix("data."+path, ".")}
 	}
 	*receipt = queue.Receipt{Job: first}
 	return nil
 }
 
 func sameData(a, b bson.RawValue) bool {
-	if isNull(a) || isNull(b) {
-		return isNull(a) == isNull(b)
-	}
-	return a.Type == b.Type && bytes.Equal(a.Value, b.Value)
+	_, differ := job.Difference(a, b)
+	return !differ
 }
 
 func isNull(v bson.RawValue) bool { return v.Type == 0 || v.Type == bson.TypeNull }

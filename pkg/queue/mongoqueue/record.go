@@ -113,8 +113,7 @@ func (s *Store) settleAgain(ctx context.Context, each *settlement) error {
 		if stored == nil {
 			break // deleted
 		}
-		holds := stored.LeaseHolder == lease.Holder && stored.LockedAt.Equal(lease.Stamp)
-		if !holds {
+		if !adopt(lease, stored) {
 			back, err := s.takeBack(ctx, lease)
 			if err != nil {
 				return err

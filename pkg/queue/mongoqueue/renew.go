@@ -3,6 +3,8 @@ package mongoqueue
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -45,6 +47,9 @@ func oncePerJob(leases []*queue.Lease) [][]*queue.Lease {
 }
 
 func (s *Store) renew(ctx context.Context, leases []*queue.Lease) ([]*queue.Lease, error) {
+	if err := s.adoptUnanswered(ctx, leases); err != nil {
+		return nil, fmt.Errorf("look whether earlier renewals were stored: %w", err)
+	}
 	stamp := s.stamp()
 	var models []mongo.WriteModel
 	for _, group := range byStamp(leases) {
@@ -52,11 +57,13 @@ func (s *Store) renew(ctx context.Context, leases []*queue.Lease) ([]*queue.Leas
 	}
 	result, err := s.jobs.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 	if err != nil && len(refusedStatements(err)) == 0 {
+		unanswered(stamp, leases...)
 		return nil, fmt.Errorf("renew %d leases: %w", len(leases), err)
 	}
 	missing := []*queue.Lease(nil)
 	if err != nil || int(result.MatchedCount) < len(leases) {
 		if missing, err = s.without(ctx, leases, stamp); err != nil {
+			unanswered(stamp, leases...)
 			return nil, fmt.Errorf("look for lost leases: %w", err)
 		}
 	}
@@ -66,10 +73,70 @@ func (s *Store) renew(ctx context.Context, leases []*queue.Lease) ([]*queue.Leas
 	}
 	for _, lease := range leases {
 		if !gone[lease] {
-			lease.Stamp = stamp
+			hold(lease, stamp)
 		}
 	}
 	return s.takeBackAll(ctx, missing)
+}
+
+// hold notes what is stored as lockedAt. What was not answered before it cannot be
+// stored any more: each such write matches an older lockedAt.
+func hold(lease *queue.Lease, stamp time.Time) { lease.Stamp, lease.Unanswered = stamp, nil }
+
+// unanswered notes a lockedAt that may be stored, or not: the answer was lost.
+func unanswered(stamp time.Time, leases ...*queue.Lease) {
+	for _, lease := range leases {
+		lease.Unanswered = append(lease.Unanswered, stamp)
+	}
+}
+
+// adoptUnanswered looks at the jobs of leases of which a renewal was not answered,
+// since one that was stored is the fence of all that follows. It reads before it
+// renews again, so that no list grows while the database is away.
+func (s *Store) adoptUnanswered(ctx context.Context, leases []*queue.Lease) error {
+	byID := map[bson.ObjectID]*queue.Lease{}
+	for _, lease := range leases {
+		if len(lease.Unanswered) > 0 {
+			byID[lease.Job.ID] = lease
+		}
+	}
+	if len(byID) == 0 {
+		return nil
+	}
+	ids := slices.Collect(maps.Keys(byID))
+	cursor, err := s.jobs.Find(ctx, bson.D{among(ids)}, inOneAnswer(len(ids)).SetProjection(candidateFields))
+	if err != nil {
+		return err
+	}
+	documents, err := documentsOf(ctx, cursor)
+	if err != nil {
+		return err
+	}
+	for _, document := range documents {
+		adopt(byID[document.ID], document)
+	}
+	return nil
+}
+
+// isStored reports whether the job is held by a lease, and adopts its lockedAt.
+func (s *Store) isStored(ctx context.Context, lease *queue.Lease) (bool, error) {
+	stored, err := s.asStored(ctx, lease.Job.ID)
+	if err != nil || stored == nil {
+		return false, err
+	}
+	return adopt(lease, stored), nil
+}
+
+// adopt takes a stored lockedAt for the one of a lease, if the lease wrote it. It
+// reports whether the job is held by the lease.
+func adopt(lease *queue.Lease, stored *job.Document) bool {
+	if stored.LeaseHolder != lease.Holder || !lease.Wrote(stored.LockedAt) {
+		return false
+	}
+	if !lease.Stamp.Equal(stored.LockedAt) {
+		hold(lease, stored.LockedAt)
+	}
+	return true
 }
 
 // byStamp groups leases that one statement can match exactly: by their stamp
@@ -134,6 +201,9 @@ func (s *Store) without(ctx context.Context, leases []*queue.Lease, stamp time.T
 func (s *Store) takeBackAll(ctx context.Context, missing []*queue.Lease) (lost []*queue.Lease, err error) {
 	for _, lease := range missing {
 		back, err := s.takeBack(ctx, lease)
+		if err == nil && !back && len(lease.Unanswered) > 0 { // an earlier renewal came in only now
+			back, err = s.isStored(ctx, lease)
+		}
 		if err != nil {
 			return lost, err
 		}
@@ -168,12 +238,13 @@ func (s *Store) takeBack(ctx context.Context, lease *queue.Lease) (bool, error) 
 		{Key: "lastRunAt", Value: job.Date(lease.StartedAt)},
 	}))
 	if err != nil {
+		unanswered(stamp, lease)
 		return false, fmt.Errorf("take back the lease of %s: %w", lease.Job.ID.Hex(), err)
 	}
 	if result.MatchedCount == 0 {
 		return false, nil
 	}
-	lease.Stamp = stamp
+	hold(lease, stamp)
 	return true, nil
 }
 

@@ -99,7 +99,7 @@ func releaseOf(d *job.Document, request queue.RescueRequest, now time.Time) rele
 	unset := leaseFields(false)
 	r := release{job: d, due: true}
 	unknown := request.Own && !slices.ContainsFunc(request.Lost, func(lease *queue.Lease) bool {
-		return lease.Job.ID == d.ID && lease.Stamp.Equal(d.LockedAt)
+		return lease.Job.ID == d.ID && lease.Wrote(d.LockedAt)
 	})
 	began := !unknown && d.Interrupted() && (!d.LeaseDue.IsZero() || d.LeaseHolder == "")
 	broken := brokenRun(d)

@@ -43,6 +43,10 @@ var enqueueTests = map[string]func(*testing.T, *suite){
 			t.Fatalf("again: %+v, %v; want job %s, not created", again, err, first[0].Job.ID)
 		}
 		s.sameTime("time of the repeated request", again[0].Job.NextRunAt, Start)
+		request.Data = data(s, map[string]any{"n": 1.0})
+		if again, err := s.Store.Enqueue(s.ctx(), request); err != nil || again[0].Created {
+			t.Errorf("the same number in another form: %+v, %v", again, err)
+		}
 		request.Data = data(s, map[string]any{"n": 2})
 		if _, err := s.Store.Enqueue(s.ctx(), request); !errors.Is(err, queue.ErrKeyReused) {
 			t.Errorf("other data, same key: %v, want ErrKeyReused", err)

@@ -3,6 +3,7 @@ package openapitest
 import (
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"mime"
 	"net/url"
 	"strconv"
@@ -77,8 +78,8 @@ func (d *document) texts(owner node, values []string) error {
 func typed(kind any, text string) any {
 	switch kind {
 	case "integer":
-		if number, err := strconv.Atoi(text); err == nil {
-			return json.Number(strconv.Itoa(number))
+		if number, ok := new(big.Int).SetString(text, 10); ok {
+			return json.Number(number.String())
 		}
 	case "boolean":
 		if yes, err := strconv.ParseBool(text); err == nil {

@@ -11,14 +11,34 @@ var renewals = []mutation.Mutation{
 		Tests: port("renewing moves the lock, and only then an old stamp is refused"),
 	},
 	{
+		Name: "renew-unanswered", Removes: "A renewal without an answer is forgotten.",
+		In: store, Edits: edit("unanswered", `lease.Unanswered = append(lease.Unanswered, stamp)`, `_, _ = lease, stamp`),
+		Tests: []string{"TestARenewalWithoutAnAnswer"},
+	},
+	{
+		Name: "renew-adopt", Removes: "A renewal that was stored without an answer is not looked for before the next one.",
+		In: store, Edits: edit("Store.renew", `s.adoptUnanswered(ctx, leases)`, `error(nil)`),
+		Tests: []string{"TestARenewalWithoutAnAnswer"},
+	},
+	{
+		Name: "renew-late", Removes: "A renewal that arrives late, while the next one is sent, loses the lease.",
+		In: store, Edits: edit("Store.takeBackAll", `back, err = s.isStored(ctx, lease)`, ``),
+		Tests: []string{"TestARenewalThatArrivesLate"},
+	},
+	{
+		Name: "takeback-unanswered", Removes: "A taking back without an answer is forgotten.",
+		In: store, Edits: edit("Store.takeBack", `unanswered(stamp, lease)`, ``),
+		Tests: []string{"TestATakingBackWithoutAnAnswer"},
+	},
+	{
 		Name: "takeback", Removes: "A lease whose lock a Node process cleared is lost.",
 		In: store, Edits: edit("Store.takeBackAll", `if !back {`, `if !back || true {`),
 		Tests: []string{"TestALockThatNodeClearedIsTakenBack"},
 	},
 	{
 		Name: "takeback-record", Removes: "An outcome is refused where a Node process cleared the lock of its run.",
-		In: store, Edits: edit("Store.settleAgain", `if !holds {`, `if !holds { break }
-		if !holds {`),
+		In: store, Edits: edit("Store.settleAgain", `if !adopt(lease, stored) {`, `if !adopt(lease, stored) { break }
+		if !adopt(lease, stored) {`),
 		Tests: []string{"TestALockThatNodeClearedIsTakenBack"},
 	},
 	{
