@@ -217,12 +217,13 @@ func TestOutsideARun(t *testing.T) {
 
 func TestHandlersAreWiredOnce(t *testing.T) {
 	t.Parallel()
+	b := newBench(t, nil)
 	defer func() {
 		if got := fmt.Sprint(recover()); got != `runner: "a" has two handlers` {
 			t.Errorf("the panic is %s", got)
 		}
 	}()
-	runner.New(runner.Options{Handlers: []runner.Handler{noop("a"), noop("b"), noop("a")}})
+	runner.New(b.options(noop("a"), noop("b"), noop("a")))
 }
 
 func TestHandlerKnowsItsDefinition(t *testing.T) {

@@ -15,7 +15,9 @@ func TestCountersOfRunsBeginAtZero(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	idle := handler("a", func(context.Context, noteJob) (any, error) { return nil, nil })
-	runner.New(runner.Options{Handlers: []runner.Handler{idle}, Metrics: runner.NewMetrics(registry)})
+	options := newBench(t, nil).options(idle)
+	options.Metrics = runner.NewMetrics(registry)
+	runner.New(options)
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
