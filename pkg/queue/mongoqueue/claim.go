@@ -254,8 +254,7 @@ func breakOff(lease *queue.Lease, before *job.Document) {
 	case !before.LeaseDue.IsZero():
 		lease.Attempt++
 		if before.Interrupted() {
-			lease.Failures++
-			lease.Lost++
+			charge(&lease.Failures, &lease.Lost, brokenRun(before).Ahead)
 		}
 	case before.LeaseHolder == "" && before.Interrupted() && (before.Recurring() || before.NextRunAt.IsZero()):
 		// A run of Node, whose planned time nobody kept.

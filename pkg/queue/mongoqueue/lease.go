@@ -110,8 +110,8 @@ func (s *search) take(document *job.Document, size int) bool {
 		return false
 	}
 	ahead := s.slots <= 0 || s.atOnce[document.Name] >= want.Free-want.Ahead
-	if ahead && (s.aheadOf(document.Name) >= want.Ahead || document.Resume != nil && document.Resume.Ahead) {
-		return false // such a job ended the life of its worker, perhaps: it starts at once or not at all
+	if ahead && (s.aheadOf(document.Name) >= want.Ahead || mayEndWorkers(document.Resume)) {
+		return false // it starts at once or not at all, so that its next end is told from the end of others
 	}
 	if !ahead {
 		s.slots--
@@ -122,6 +122,9 @@ func (s *search) take(document *job.Document, size int) bool {
 	s.candidates = append(s.candidates, candidate{Document: document, ahead: ahead})
 	return true
 }
+
+// mayEndWorkers reports whether a worker died while it had the job.
+func mayEndWorkers(r *job.Resume) bool { return r != nil && (r.Ahead || r.Lost > 0) }
 
 // passesOver reports whether a job is left for later because it may kill its
 // worker, and another such job runs there.

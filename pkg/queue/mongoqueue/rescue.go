@@ -128,8 +128,8 @@ func releaseOf(d *job.Document, request queue.RescueRequest, now time.Time) rele
 		case unknown:
 			broken.Attempt--
 		case began:
-			broken.Failures++
-			broken.Lost++
+			charge(&broken.Failures, &broken.Lost, broken.Ahead)
+			broken.Ahead = false
 		default:
 			broken.Ahead = true
 		}
@@ -153,9 +153,21 @@ func brokenRun(d *job.Document) job.Resume {
 	}
 	run := job.Resume{At: due, Tick: due, Attempt: 1}
 	if r := d.Resume; r != nil && r.At.Equal(due) {
-		run.Tick, run.Attempt, run.Failures, run.Lost = r.Tick, r.Attempt+1, r.Failures, r.Lost
+		run.Tick, run.Attempt, run.Failures, run.Lost, run.Ahead = r.Tick, r.Attempt+1, r.Failures, r.Lost, r.Ahead
 	}
 	return run
+}
+
+// charge counts a run that its worker did not survive. Where another worker died
+// before while it had leased this job ahead, that was a run as well: nobody wrote
+// down whether it had begun, and now this job is what both have in common.
+func charge(failures, lost *int, ahead bool) {
+	runs := 1
+	if ahead {
+		runs = 2
+	}
+	*failures += runs
+	*lost += runs
 }
 
 func earlier(a, b time.Time) time.Time {

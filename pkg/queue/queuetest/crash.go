@@ -122,12 +122,36 @@ var crashTests = map[string]func(*testing.T, *suite){
 		}
 		s.Clock.Advance(time.Second)
 		ahead.Total = 0
-		if again := s.lease(ahead); len(again) != 1 || again[0].Job.ID != leases[0].Job.ID {
-			t.Fatalf("leased %d ahead, want the one that had begun alone", len(again))
+		if again := s.lease(ahead); len(again) != 0 {
+			t.Fatalf("leased %d ahead, want none: a worker died with each", len(again))
 		}
 		for _, lease := range s.lease(want("worker@w2", 3, "a")) {
-			if lease.Failures != 0 || lease.Lost != 0 {
-				t.Errorf("charged %d failures, %d lost", lease.Failures, lease.Lost)
+			charged := 0
+			if lease.Job.ID == leases[0].Job.ID {
+				charged = 1
+			}
+			if lease.Failures != charged || lease.Lost != charged {
+				t.Errorf("charged %d failures, %d lost; want %d", lease.Failures, lease.Lost, charged)
+			}
+			s.succeed(lease)
+		}
+	},
+	"a job that ends its worker, leased ahead or not, is charged each of its runs": func(t *testing.T, s *suite) {
+		for how, crash := range crashes {
+			s.enqueue(queue.Request{Name: how})
+			ahead := want("worker@dead", 0, how)
+			ahead.Names[how] = queue.NameRequest{Free: 1, Ahead: 1}
+			if leases := s.lease(ahead); len(leases) != 1 || !leases[0].Ahead {
+				t.Fatalf("%s: leased %d, want one ahead", how, len(leases))
+			}
+			if _, err := s.rescue("worker@dead"); err != nil { // whether it had begun is not known
+				t.Fatal(err)
+			}
+			s.Clock.Advance(time.Second)
+			s.leaseOne("worker@dead", how)
+			lease := crash(s, how, "")
+			if lease.Attempt != 3 || lease.Failures != 2 || lease.Lost != 2 {
+				t.Errorf("%s: attempt %d, failures %d, lost %d; want 3, 2 and 2", how, lease.Attempt, lease.Failures, lease.Lost)
 			}
 			s.succeed(lease)
 		}

@@ -80,7 +80,12 @@ var attempts = []mutation.Mutation{
 	},
 	{
 		Name: "ahead-mark-read", Removes: "The mark of such a job is not looked at.",
-		In: store, Edits: edit("search.take", `|| document.Resume != nil && document.Resume.Ahead`, ``),
+		In: store, Edits: edit("search.take", `|| mayEndWorkers(document.Resume)`, ``),
 		Tests: port("a job that was leased ahead is not charged, and then is not leased ahead"),
+	},
+	{
+		Name: "ahead-charged", Removes: "A job that ends its workers is not charged a run for which it was leased ahead.",
+		In: store, Edits: edit("charge", `runs = 2`, `runs = 1`),
+		Tests: port("a job that ends its worker, leased ahead or not, is charged each of its runs"),
 	},
 }
