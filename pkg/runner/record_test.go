@@ -101,9 +101,7 @@ func TestPoisonousOutcomeHoldsBackItselfAlone(t *testing.T) {
 	r := b.start(o)
 	b.allFinished(ids)
 	b.allFinished(b.enqueueMany("b", 20))
-	if n := r.InFlight(); n != len(poison) {
-		t.Errorf("%d are held, want the %d that cannot be stored", n, len(poison))
-	}
+	eventually(t, "only those that cannot be stored are held", func() bool { return r.InFlight() == len(poison) })
 	cured.Store(true)
 	b.allFinished(poison)
 }

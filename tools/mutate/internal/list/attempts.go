@@ -45,17 +45,17 @@ var attempts = []mutation.Mutation{
 	},
 	{
 		Name: "crash-failures", Removes: "A run that was lost in a crash is no failure.",
-		In: store, Edits: edit("releaseOf", `broken.Failures++`, ``),
+		In: store, Edits: edit("charge", `*failures += runs`, `_ = failures`),
 		Tests: port("tick, attempts and failures of a one-off job survive crashes"),
 	},
 	{
 		Name: "crash-lost", Removes: "A run that was lost in a crash is not counted as lost.",
-		In: store, Edits: edit("releaseOf", `broken.Lost++`, ``),
+		In: store, Edits: edit("charge", `*lost += runs`, `_ = lost`),
 		Tests: port("tick, attempts and failures of a one-off job survive crashes"),
 	},
 	{
 		Name: "expired-failures", Removes: "A run whose lock expired is no failure.",
-		In: store, Edits: edit("breakOff", `lease.Failures++`, ``),
+		In: store, Edits: edit("breakOff", `charge(&lease.Failures, &lease.Lost, brokenRun(before).Ahead)`, ``),
 		Tests: port("tick, attempts and failures of a one-off job survive crashes"),
 	},
 	{
