@@ -9,8 +9,7 @@
 // program ends with 1 when a mutation survived, or could not be tried.
 //
 // A package is built once, with all of its mutations; the environment variable
-// MUTANT chooses one of them. All 156 took 2m12s on two processors that had much
-// else to do (load 13), and less than two minutes of processor time. Where a test
+// MUTANT chooses one of them. All 156 took 2m12s on two processors. Where a test
 // can only wait in vain, it waits for ten seconds (TEST_PATIENCE).
 package main
 
